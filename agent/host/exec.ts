@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from "node:child_process";
+
+/** How a process is to run. Arguments are always a list: nothing here ever reaches a shell. */
+export interface ExecOptions {
+  /** Milliseconds until the whole process group gets SIGKILL. There is no call without one. */
+  readonly deadlineMs: number;
+  /** The complete environment; LC_ALL=C is added unless it is set here. @default PATH and HOME of this process */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Written to stdin, which is then closed. @default stdin is /dev/null */
+  readonly input?: string | Uint8Array;
+  /** Bytes kept of stdout and of stderr; what exceeds it is dropped from the front, so that the last lines stay. @default 16 MiB */
+  readonly maxOutputBytes?: number;
+  /** Called with each chunk of stderr as it comes, for progress. */
+  readonly onStderr?: (chunk: string) => void;
+  /** Called with each chunk of stdout as it comes, for progress. */
+  readonly onStdout?: (chunk: string) => void;
+  /** Ends the process group early when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a process did. Never thrown: a command that fails is an answer, and the caller knows what it means. */
+export interface ExecResult {
+  readonly command: readonly string[];
+  /** Null when it was ended by a signal. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly timedOut: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+}
+
+/** Runs one program by argument list. */
+export type Exec = (file: string, args: readonly string[], options: ExecOptions) => Promise<ExecResult>;
+
+/** The program is not there or may not be executed. */
+export class CommandNotFound extends Error {
+  override readonly name = "CommandNotFound";
+  readonly file: string;
+
+  constructor(file: string, cause: unknown) {
+    super(`${file}: cannot be started: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.file = file;
+  }
+}
+
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** The environment of every child: a fixed locale, so that what programs print can be read, and nothing inherited by chance. */
+export function childEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return { PATH: process.env.PATH ?? DEFAULT_PATH, HOME: process.env.HOME ?? "/root", LC_ALL: "C", ...extra };
+}
+
+/**
+ * Runs a program in a process group of its own and waits for it.
+ * @throws CommandNotFound when it cannot be started; every other end is in the result.
+ */
+export const exec: Exec = async (file, args, options) => {
+  const startedAt = performance.now();
+  const child = spawn(file, [...args], {
+    cwd: options.cwd,
+    env: options.env === undefined ? childEnvironment() : { LC_ALL: "C", ...options.env },
+    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    detached: true,
+  });
+  const limit = options.maxOutputBytes ?? 16 * 1024 * 1024;
+  const stdout = keepTail(child.stdout, limit, options.onStdout);
+  const stderr = keepTail(child.stderr, limit, options.onStderr);
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    killGroup(child);
+  }, options.deadlineMs);
+  const onAbort = () => killGroup(child);
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  if (options.input !== undefined) {
+    // A child that exits without reading its input is its own affair: its exit code tells.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(options.input);
+  }
+  try {
+    const [exitCode, signal] = await ended(child, file);
+    return {
+      command: [file, ...args],
+      exitCode,
+      signal,
+      timedOut,
+      stdout: stdout(),
+      stderr: stderr(),
+      durationMs: Math.round(performance.now() - startedAt),
+    };
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", onAbort);
+  }
+};
+
+/** Starts a program that outlives the call; the caller ends it by `killGroup`. Its output goes where `stdio` says. */
+export function start(
+  file: string,
+  args: readonly string[],
+  options: { env?: Readonly<Record<string, string>>; cwd?: string; stdio: ("ignore" | "pipe" | "inherit" | number)[] },
+): ChildProcess {
+  return spawn(file, [...args], {
+    cwd: options.cwd,
+    env: options.env === undefined ? childEnvironment() : { LC_ALL: "C", ...options.env },
+    stdio: options.stdio,
+    detached: true,
+  });
+}
+
+/** SIGKILL to a child and everything it started that stayed in its process group. */
+export function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+function ended(child: ChildProcess, file: string): Promise<[number | null, NodeJS.Signals | null]> {
+  return new Promise((resolve, reject) => {
+    child.once("error", (error) => reject(new CommandNotFound(file, error)));
+    child.once("close", (exitCode, signal) => resolve([exitCode, signal]));
+  });
+}
+
+function keepTail(
+  stream: NodeJS.ReadableStream | null,
+  limit: number,
+  onChunk: ((chunk: string) => void) | undefined,
+): () => string {
+  let chunks: Buffer[] = [];
+  let size = 0;
+  stream?.on("data", (chunk: Buffer) => {
+    onChunk?.(chunk.toString("utf8"));
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > 2 * limit) {
+      chunks = [Buffer.concat(chunks).subarray(-limit)];
+      size = limit;
+    }
+  });
+  return () => {
+    const whole = Buffer.concat(chunks);
+    return whole.subarray(Math.max(0, whole.length - limit)).toString("utf8");
+  };
+}

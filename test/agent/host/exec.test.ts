@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { CommandNotFound, exec } from "../../../agent/host/exec.ts";
+
+test("a command's answer is whole: output, exit code, and its arguments reach it unread by any shell", async () => {
+  const result = await exec("printf", ["%s", "$(id); `id`"], { deadlineMs: 5_000 });
+  expect(result).toMatchObject({ exitCode: 0, signal: null, timedOut: false, stdout: "$(id); `id`", stderr: "" });
+});
+
+test("a failing command is an answer, not an exception", async () => {
+  const result = await exec("sh", ["-c", "echo why >&2; exit 7"], { deadlineMs: 5_000 });
+  expect(result).toMatchObject({ exitCode: 7, stderr: "why\n" });
+});
+
+test("at the deadline the whole process group dies, the grandchild too", async () => {
+  const result = await exec("sh", ["-c", "sleep 60 & echo $!; wait"], { deadlineMs: 300 });
+  expect(result).toMatchObject({ exitCode: null, signal: "SIGKILL", timedOut: true });
+  const grandchild = Number(result.stdout.trim());
+  expect(grandchild).toBeGreaterThan(1);
+  await expect.poll(() => isRunning(grandchild), { timeout: 2_000 }).toBe(false);
+});
+
+test("long output keeps its end, where the reasons are", async () => {
+  const result = await exec("sh", ["-c", "head -c 100000 /dev/zero | tr '\\0' a; printf END"], {
+    deadlineMs: 5_000,
+    maxOutputBytes: 1_000,
+  });
+  expect(result.stdout).toBe(`${"a".repeat(997)}END`);
+});
+
+test("a program that is not there is named", async () => {
+  await expect(exec("/nonexistent/apt", [], { deadlineMs: 1_000 })).rejects.toThrow(CommandNotFound);
+  await expect(exec("/nonexistent/apt", [], { deadlineMs: 1_000 })).rejects.toThrow(
+    /^\/nonexistent\/apt: cannot be started/,
+  );
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
