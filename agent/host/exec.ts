@@ -70,9 +70,17 @@ export const exec: Exec = async (file, args, options) => {
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
-    killGroup(child);
+    stop();
   }, options.deadlineMs);
-  const onAbort = () => killGroup(child);
+  const stop = () => {
+    killGroup(child);
+    // A grandchild in a session of its own may still hold the pipes: the answer does not wait for it.
+    setTimeout(() => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, 500).unref();
+  };
+  const onAbort = stop;
   options.signal?.addEventListener("abort", onAbort, { once: true });
   if (options.input !== undefined) {
     // A child that exits without reading its input is its own affair: its exit code tells.

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CommandNotFound, exec } from "../../../agent/host/exec.ts";
 
@@ -19,6 +20,12 @@ test("at the deadline the whole process group dies, the grandchild too", async (
   await expect.poll(() => isRunning(grandchild), { timeout: 2_000 }).toBe(false);
 });
 
+test("a grandchild in a session of its own that holds the pipes does not hold the answer", async () => {
+  const result = await exec("sh", ["-c", "setsid sleep 8 & sleep 8"], { deadlineMs: 200 });
+  expect(result.timedOut).toBe(true);
+  expect(result.durationMs).toBeLessThan(4_000);
+});
+
 test("long output keeps its end, where the reasons are", async () => {
   const result = await exec("sh", ["-c", "head -c 100000 /dev/zero | tr '\\0' a; printf END"], {
     deadlineMs: 5_000,
@@ -36,8 +43,8 @@ test("a program that is not there is named", async () => {
 
 function isRunning(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    // A zombie is dead: it only waits for its new parent to say so.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
     return false;
   }
