@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { FAILURE_CODES, FAILURES, type Failure, type FailureCode } from "./failures.ts";
+import { STEP_DATA, type StepData, StepName } from "./steps.ts";
+
+/** Raised when a field changes its meaning; agent and stack refuse each other when it differs. */
+export const CONTRACT_VERSION = 1;
+
+export const RunId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, "letters, digits and '-', at most 64");
+export const InstanceId = z.string().regex(/^(i-[0-9a-f]{8,17}|mi-[0-9a-f]{17})$/, "an EC2 or managed instance id");
+
+const Reason = z.object({ code: z.string(), message: z.string() });
+export type Reason = z.infer<typeof Reason>;
+
+const identity = {
+  contractVersion: z.literal(CONTRACT_VERSION),
+  runId: RunId,
+  attempt: z.int().positive(),
+  instanceId: z.string(),
+  bootId: z.string(),
+  agentVersion: z.string(),
+  startedAt: z.iso.datetime(),
+  durationMs: z.int().nonnegative(),
+  dryRun: z.boolean(),
+  /** Key of the full report in the run's bucket; null when it could not be put there. */
+  reportKey: z.string().nullable(),
+};
+
+const Failed = z.object({
+  outcome: z.literal("failed"),
+  code: z.enum(FAILURE_CODES),
+  message: z.string(),
+  retryable: z.boolean(),
+  /** The step undid its own change before it answered, and compared. */
+  rolledBack: z.boolean(),
+});
+
+const OUTCOMES = {
+  nothingToDo: z.object({ outcome: z.literal("nothingToDo"), message: z.string() }),
+  blocked: z.object({ outcome: z.literal("blocked"), reasons: z.array(Reason).min(1) }),
+  failed: Failed,
+};
+
+const anyStep = { ...identity, step: StepName };
+const Succeeded = z
+  .object({ ...anyStep, outcome: z.literal("succeeded"), data: z.record(z.string(), z.unknown()) })
+  .superRefine(checkData);
+const RebootRequired = z
+  .object({
+    ...anyStep,
+    outcome: z.literal("rebootRequired"),
+    reasons: z.array(Reason).min(1),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .superRefine(checkData);
+
+/** The one answer of every step. Flat, so that a person can read it in the console. */
+export const StepResult = z.union([
+  Succeeded,
+  RebootRequired,
+  z.object({ ...anyStep, ...OUTCOMES.nothingToDo.shape }),
+  z.object({ ...anyStep, ...OUTCOMES.blocked.shape }),
+  z.object({ ...anyStep, ...OUTCOMES.failed.shape }),
+]);
+export type StepResult = z.infer<typeof StepResult>;
+export type OutcomeName = StepResult["outcome"];
+
+/** What a step's own code returns; the program around it adds who, when and how long. */
+export type StepOutcome<S extends StepName = StepName> =
+  | { outcome: "succeeded"; data: StepData<S> }
+  | { outcome: "rebootRequired"; reasons: Reason[]; data: StepData<S> }
+  | { outcome: "nothingToDo"; message: string }
+  | { outcome: "blocked"; reasons: Reason[] }
+  | z.infer<typeof Failed>;
+
+/** The typed data of a succeeded step, or undefined when the result is of another step or outcome. */
+export function dataOf<S extends StepName>(result: StepResult, step: S): StepData<S> | undefined {
+  if (result.step !== step || !("data" in result)) return undefined;
+  // checkData held it against this very schema when the result was read.
+  return result.data as StepData<S>;
+}
+
+/** A failure as an outcome; whether it may be retried comes from the table. */
+export function failed(failure: Pick<Failure, "code" | "message">, rolledBack = false): StepOutcome {
+  return {
+    outcome: "failed",
+    code: failure.code,
+    message: failure.message,
+    retryable: retryable(failure.code),
+    rolledBack,
+  };
+}
+
+function retryable(code: FailureCode): boolean {
+  return FAILURES[code].retryable;
+}
+
+function checkData(result: { step: StepName; data: unknown }, context: z.RefinementCtx): void {
+  const parsed = STEP_DATA[result.step].safeParse(result.data);
+  if (!parsed.success) {
+    context.addIssue({
+      code: "custom",
+      path: ["data"],
+      message: `not the data of ${result.step}: ${z.prettifyError(parsed.error)}`,
+    });
+  }
+}
