@@ -1,4 +1,4 @@
-import type { StepName } from "./steps.ts";
+import type { Phase, StepName } from "./steps.ts";
 
 /** Where the agent keeps things on a host. The seed's paths, and one of our own for state that must not be in a shared folder. */
 export const HOST_PATHS = {
@@ -53,8 +53,8 @@ export const METRICS = {
 export const KEYS = {
   run: (runId: string) => `runs/${runId}/`,
   snapshot: (runId: string) => `runs/${runId}/snapshot.json`,
-  /** A JSON array of BatchItem, read by the Distributed Map. */
-  waveItems: (runId: string, wave: number) => `runs/${runId}/waves/${wave}/batches.json`,
+  /** A JSON array of BatchItem, read by the Distributed Map: every host of the wave to prepare, and those that passed to apply. */
+  waveItems: (runId: string, wave: number, phase: Phase) => `runs/${runId}/waves/${wave}/${phase}.json`,
   waveResults: (runId: string, wave: number) => `runs/${runId}/waves/${wave}/results/`,
   /** One StepCollection. */
   stepResults: (runId: string, wave: number, batch: number, step: StepName, attempt: number) =>

@@ -14,8 +14,6 @@ export const PlanAnswer = z.object({
   waves: z.int().nonnegative(),
   bakeSeconds: z.int().nonnegative(),
   bucket: z.string(),
-  /** One entry a wave. */
-  itemKeys: z.array(z.string()),
 });
 
 export const DispatchMessage = z.object({
@@ -56,6 +54,7 @@ export const CollectAnswer = z.object({
 });
 
 export const AssessMessage = z.object({ runId: RunId, wave: z.int().min(0), phase: PhaseName });
+/** After prepare it has written the items of apply: only hosts that passed. */
 export const AssessAnswer = WaveVerdict;
 
 export const ReportMessage = z.object({
