@@ -34,33 +34,26 @@ const Failed = z.object({
   rolledBack: z.boolean(),
 });
 
-const OUTCOMES = {
-  nothingToDo: z.object({ outcome: z.literal("nothingToDo"), message: z.string() }),
-  blocked: z.object({ outcome: z.literal("blocked"), reasons: z.array(Reason).min(1) }),
-  failed: Failed,
-};
-
 const anyStep = { ...identity, step: StepName };
-const Succeeded = z
-  .object({ ...anyStep, outcome: z.literal("succeeded"), data: z.record(z.string(), z.unknown()) })
-  .superRefine(checkData);
-const RebootRequired = z
-  .object({
-    ...anyStep,
-    outcome: z.literal("rebootRequired"),
-    reasons: z.array(Reason).min(1),
-    data: z.record(z.string(), z.unknown()),
-  })
-  .superRefine(checkData);
+const data = z.record(z.string(), z.unknown());
+const reasons = z.array(Reason).min(1);
 
 /** The one answer of every step. Flat, so that a person can read it in the console. */
-export const StepResult = z.union([
-  Succeeded,
-  RebootRequired,
-  z.object({ ...anyStep, ...OUTCOMES.nothingToDo.shape }),
-  z.object({ ...anyStep, ...OUTCOMES.blocked.shape }),
-  z.object({ ...anyStep, ...OUTCOMES.failed.shape }),
-]);
+export const StepResult = z
+  .discriminatedUnion("outcome", [
+    z.object({ ...anyStep, outcome: z.literal("succeeded"), data }),
+    z.object({ ...anyStep, outcome: z.literal("rebootRequired"), reasons, data }),
+    z.object({ ...anyStep, outcome: z.literal("nothingToDo"), message: z.string() }),
+    z.object({ ...anyStep, outcome: z.literal("blocked"), reasons }),
+    z.object({ ...anyStep, ...Failed.shape }),
+  ])
+  .superRefine((result, context) => {
+    if (!("data" in result)) return;
+    const parsed = STEP_DATA[result.step].safeParse(result.data);
+    if (parsed.success) return;
+    const message = `not the data of ${result.step}: ${z.prettifyError(parsed.error)}`;
+    context.addIssue({ code: "custom", path: ["data"], message });
+  });
 export type StepResult = z.infer<typeof StepResult>;
 export type OutcomeName = StepResult["outcome"];
 
@@ -75,7 +68,7 @@ export type StepOutcome<S extends StepName = StepName> =
 /** The typed data of a succeeded step, or undefined when the result is of another step or outcome. */
 export function dataOf<S extends StepName>(result: StepResult, step: S): StepData<S> | undefined {
   if (result.step !== step || !("data" in result)) return undefined;
-  // checkData held it against this very schema when the result was read.
+  // StepResult held it against this very schema when the result was read.
   return result.data as StepData<S>;
 }
 
@@ -92,15 +85,4 @@ export function failed(failure: Pick<Failure, "code" | "message">, rolledBack = 
 
 function retryable(code: FailureCode): boolean {
   return FAILURES[code].retryable;
-}
-
-function checkData(result: { step: StepName; data: unknown }, context: z.RefinementCtx): void {
-  const parsed = STEP_DATA[result.step].safeParse(result.data);
-  if (!parsed.success) {
-    context.addIssue({
-      code: "custom",
-      path: ["data"],
-      message: `not the data of ${result.step}: ${z.prettifyError(parsed.error)}`,
-    });
-  }
 }

@@ -98,5 +98,10 @@ export function parseLock(text: string): Lock {
   if (lines.slice(index + 1).join("") !== "") refuse(index + 1, "text after the digest line");
   const lock = Lock.parse({ release: host[1], architecture: host[2], entries, removals });
   if (lockDigest(lock) !== digest[1]) refuse(index, `the digest of the lines above is ${lockDigest(lock)}`);
+  const seen = new Set<string>();
+  for (const { name, architecture } of [...lock.entries, ...lock.removals]) {
+    if (seen.has(`${name}:${architecture}`)) throw new Error(`${name}:${architecture} stands in the lock twice`);
+    seen.add(`${name}:${architecture}`);
+  }
   return lock;
 }
