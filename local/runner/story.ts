@@ -1,0 +1,34 @@
+import type { PackageSet } from "./options.ts";
+
+/** What a host of the local fleet is there to show. */
+export type Role = "plain" | "edited" | "failing" | "unhealthy";
+
+export interface StoryHost {
+  readonly instanceId: string;
+  readonly name: string;
+  readonly role: Role;
+  /** What its packages are to do to it. */
+  readonly expected: "committed" | "rolledBack";
+}
+
+/**
+ * The hosts of the story: the first is the canary; with sample packages one gets a package whose new maintainer script fails and one a
+ * package that installs well but fails its health check; one has configuration that its administrator edited.
+ */
+export function storyHosts(count: number, packages: PackageSet): StoryHost[] {
+  return Array.from({ length: count }, (_, index) => {
+    const role = packages === "debian" ? "plain" : (STORY[index] ?? "plain");
+    const number = String(index + 1).padStart(2, "0");
+    return {
+      instanceId: `i-${"0".repeat(15)}${number}`,
+      name: index === 0 ? "canary-01" : `web-${number}`,
+      role,
+      expected: role === "failing" || role === "unhealthy" ? "rolledBack" : "committed",
+    };
+  });
+}
+
+const STORY: readonly Role[] = ["plain", "edited", "failing", "unhealthy", "plain"];
+
+/** Half a wave may fail: the story's second wave loses exactly that, so that the budget has something to decide. */
+export const STORY_ERROR_BUDGET = 0.5;
