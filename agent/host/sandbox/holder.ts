@@ -1,0 +1,102 @@
+import { existsSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import { killGroup, start } from "../exec.ts";
+import { SandboxFailure } from "./failure.ts";
+import { INIT_PROGRAM } from "./init-program.ts";
+import { type Privilege, USER_NAMESPACE_FLAGS } from "./privilege.ts";
+import type { SandboxOptions } from "./sandbox.ts";
+
+const READY_DEADLINE_MS = 15_000;
+
+/** The process that keeps a sandbox's namespaces, and with them its mounts, in being. */
+export interface Holder {
+  /** PID of the sandbox's PID 1 as the machine counts. */
+  readonly pid: number;
+  /** Ends every process of the sandbox; resolves when all are gone and the mounts with them. */
+  end(): Promise<void>;
+}
+
+/** @throws SandboxFailure `startFailed` with the init program's or unshare's own words. */
+export async function startHolder(options: SandboxOptions, privilege: Privilege): Promise<Holder> {
+  const child = start("setpriv", ["--pdeathsig", "KILL", "unshare", ...namespaceFlags(options, privilege), ...init(options, privilege)], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const gone = new Promise<void>((resolve) => {
+    child.once("close", () => resolve());
+    child.once("error", () => resolve());
+  });
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString("utf8");
+  });
+  const pid = await new Promise<number | undefined>((resolve) => {
+    let stdout = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString("utf8");
+      const ready = /^ready (\d+)$/m.exec(stdout);
+      if (ready !== null) resolve(Number(ready[1]));
+    });
+    child.once("error", (error) => {
+      stderr += error.message;
+    });
+    gone.then(() => resolve(undefined));
+    setTimeout(() => resolve(undefined), READY_DEADLINE_MS).unref();
+  });
+  if (pid === undefined) {
+    killGroup(child);
+    await gone;
+    const words = stderr.trim() || `no answer within ${READY_DEADLINE_MS} ms`;
+    throw new SandboxFailure("startFailed", `sandbox ${options.workspace}: cannot be started: ${words}`);
+  }
+  child.unref();
+  for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as { unref?: () => void } | null)?.unref?.();
+  // Writing to a PID 1 that died is no news: its end is.
+  child.stdin?.on("error", () => {});
+  return {
+    pid,
+    end: async () => {
+      child.ref();
+      // End of file ends PID 1 in its own time; the kill does not wait for that. unshare then reaps it and exits.
+      child.stdin?.destroy();
+      killQuietly(pid, child.exitCode === null && child.signalCode === null);
+      await gone;
+    },
+  };
+}
+
+function namespaceFlags(options: SandboxOptions, privilege: Privilege): string[] {
+  const flags = ["--mount", "--propagation=private", "--pid", "--fork", "--kill-child=KILL", "--uts", "--ipc"];
+  if (options.network === "none") flags.push("--net");
+  return privilege === "root" ? flags : [...USER_NAMESPACE_FLAGS, ...flags];
+}
+
+function init(options: SandboxOptions, privilege: Privilege): string[] {
+  const at = (name: string) => join(options.workspace, name);
+  const overlay = [`lowerdir=${options.layers.join(":")}`, `upperdir=${at("upper")}`, `workdir=${at("work")}`];
+  if (privilege === "userNamespace") overlay.push("userxattr");
+  const binds = [...(options.binds ?? [])];
+  if (options.network === "shared" && existsSync("/etc/resolv.conf")) {
+    binds.unshift({ from: realpathSync("/etc/resolv.conf"), to: "/etc/resolv.conf", readOnly: true });
+  }
+  return [
+    "perl",
+    "-e",
+    INIT_PROGRAM,
+    `overlay=${overlay.join(",")}`,
+    `root=${at("root")}`,
+    `bootid=${at("boot_id")}`,
+    `hostname=${options.hostname ?? ""}`,
+    `network=${options.network}`,
+    ...binds.map(({ from, to, readOnly }) => `bind=${from}\n${to}\n${readOnly ? "ro" : "rw"}`),
+  ];
+}
+
+function killQuietly(pid: number, holderAlive: boolean): void {
+  // Once unshare has exited, the number may belong to someone else.
+  if (!holderAlive) return;
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

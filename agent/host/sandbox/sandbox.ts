@@ -1,0 +1,135 @@
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Exec, type ExecOptions, type ExecResult, exec } from "../exec.ts";
+import { enterNamespaces } from "./enter.ts";
+import { SandboxFailure } from "./failure.ts";
+import { type Holder, startHolder } from "./holder.ts";
+import { detectPrivilege, type Privilege, USER_NAMESPACE_FLAGS } from "./privilege.ts";
+
+/** A file or folder of the machine that is to be seen in the sandbox. */
+export interface Bind {
+  /** Absolute path on the machine. */
+  readonly from: string;
+  /** Absolute path in the sandbox; made in the upper layer when it is missing. */
+  readonly to: string;
+  readonly readOnly: boolean;
+}
+
+export interface SandboxOptions {
+  /** Read-only layers, top first; absolute paths. `["/"]` clones the machine itself. */
+  readonly layers: readonly [string, ...string[]];
+  /** Folder of this sandbox alone, on a file system that is no overlay; see chooseSpace. Made when missing. */
+  readonly workspace: string;
+  /** @default the machine's own */
+  readonly hostname?: string;
+  /** shared: the machine's network, 127.0.0.1 included. none: a network of its own with a loopback interface only. */
+  readonly network: "shared" | "none";
+  /** @default [] */
+  readonly binds?: readonly Bind[];
+  /** @default found by trying */
+  readonly privilege?: Privilege;
+}
+
+/**
+ * A copy-on-write clone with its own mounts, processes, host name and boot id. Nothing of it is mounted in the
+ * machine's mount namespace: when its PID 1 dies, or the process that opened it does, nothing is left but files in the workspace.
+ */
+export interface Sandbox {
+  readonly privilege: Privilege;
+  /** PID, as the machine counts, of the sandbox's PID 1. Changes with each reboot. */
+  readonly pid: number;
+  /** The live tree as the machine can read and write it. Links in it with absolute targets lead out: use lstat and readlink. */
+  readonly root: string;
+  /** What the sandbox changed, as an overlay upper layer; it can be a layer of another sandbox once this one is closed with `keep`. */
+  readonly upper: string;
+  readonly bootId: string;
+  /** Runs a program inside, as its root user, in `/` unless `cwd` says otherwise. The environment is HOME=/root and the usual PATH unless given. */
+  readonly exec: Exec;
+  /** Ends every process without warning and starts again on the same files: new boot id, empty /run and /tmp. */
+  reboot(): Promise<void>;
+  /** Ends every process and removes the workspace, or leaves the upper layer with `keep`. A second call does nothing. */
+  close(options?: { keep?: boolean }): Promise<void>;
+}
+
+/** @throws SandboxFailure with the reason; then nothing is running and nothing mounted. */
+export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
+  for (const path of [...options.layers, options.workspace]) {
+    if (/^\/[^:,\\\n]*$/.test(path)) continue;
+    const advice = "must be absolute and without colon, comma, backslash or line break, which overlay options give a meaning";
+    throw new SandboxFailure("layerUnusable", `sandbox: ${JSON.stringify(path)} ${advice}`);
+  }
+  const missing = options.layers.find((layer) => !existsSync(layer));
+  if (missing !== undefined) throw new SandboxFailure("layerUnusable", `sandbox: there is no layer ${missing}`);
+  const privilege = options.privilege ?? (await detectPrivilege(exec));
+  mkdirSync(options.workspace, { recursive: true, mode: 0o700 });
+  for (const name of ["upper", "work", "root"]) mkdirSync(join(options.workspace, name), { recursive: true });
+  const opened = new OpenSandbox(options, privilege);
+  await opened.boot();
+  return opened;
+}
+
+class OpenSandbox implements Sandbox {
+  readonly privilege: Privilege;
+  readonly upper: string;
+  readonly #options: SandboxOptions;
+  #bootId = "";
+  #holder: Holder | undefined;
+  #closed = false;
+
+  constructor(options: SandboxOptions, privilege: Privilege) {
+    this.#options = options;
+    this.privilege = privilege;
+    this.upper = join(options.workspace, "upper");
+  }
+
+  get pid(): number {
+    return this.#running().pid;
+  }
+
+  get root(): string {
+    return `/proc/${this.pid}/root`;
+  }
+
+  get bootId(): string {
+    return this.#bootId;
+  }
+
+  exec = (file: string, args: readonly string[], options: ExecOptions): Promise<ExecResult> =>
+    enterNamespaces({ pid: this.pid, privilege: this.privilege, network: this.#options.network }, file, args, options);
+
+  async boot(): Promise<void> {
+    this.#bootId = randomUUID();
+    writeFileSync(join(this.#options.workspace, "boot_id"), `${this.#bootId}\n`);
+    this.#holder = await startHolder(this.#options, this.privilege);
+  }
+
+  async reboot(): Promise<void> {
+    await this.#running().end();
+    this.#holder = undefined;
+    await this.boot();
+  }
+
+  async close(options: { keep?: boolean } = {}): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#holder?.end();
+    this.#holder = undefined;
+    if (options.keep !== true) await removeTree(this.#options.workspace, this.privilege);
+  }
+
+  #running(): Holder {
+    if (this.#holder !== undefined) return this.#holder;
+    throw new SandboxFailure("ended", `sandbox ${this.#options.workspace}: it is closed; open another`);
+  }
+}
+
+/** Removes a workspace; in a user namespace its files may belong to ids only the namespace may touch. */
+export async function removeTree(path: string, privilege: Privilege): Promise<void> {
+  const remove = ["rm", "-rf", "--one-file-system", "--", path];
+  const command = privilege === "root" ? remove : ["unshare", ...USER_NAMESPACE_FLAGS, ...remove];
+  const [file, ...args] = command as [string, ...string[]];
+  const result = await exec(file, args, { deadlineMs: 120_000 });
+  if (result.exitCode === 0) return;
+  throw new SandboxFailure("ended", `sandbox ${path}: cannot be removed: ${result.stderr.trim()}`);
+}
