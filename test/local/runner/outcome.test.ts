@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import type { HostReport } from "../../../contract/run.ts";
+import { type OutsideView, seeHost } from "../../../local/runner/outcome.ts";
+
+const report: HostReport = {
+  instanceId: "i-00000000000000001",
+  name: "web-01",
+  wave: 1,
+  outcome: "committed",
+  failure: null,
+  packages: [
+    { name: "openssl", architecture: "amd64", from: "3.0.15", to: "3.0.17", security: true, critical: false },
+    { name: "old-lib", architecture: "amd64", from: "1", to: null, security: false, critical: false },
+  ],
+  backupId: "backup_20261124T020000Z",
+  rollback: null,
+  steps: [],
+};
+const changed: OutsideView = {
+  identical: false,
+  compared: 9_000,
+  differences: [{ path: "/usr/bin/openssl", what: "content", before: "a", after: "b" }],
+  installed: new Map([["openssl:amd64", "3.0.17"]]),
+};
+const committed = { role: "plain", expected: "committed" } as const;
+const rolledBack = { role: "failing", expected: "rolledBack" } as const;
+
+test("a committed host whose packages are as reported has no problem", () => {
+  expect(seeHost(report, changed, committed)).toMatchObject({ identical: null, problems: [] });
+});
+
+test("a committed host with another version, or with a package that should be gone, is found out", () => {
+  const installed = new Map([
+    ["openssl:amd64", "3.0.15"],
+    ["old-lib:amd64", "1"],
+  ]);
+  expect(seeHost(report, { ...changed, installed }, committed).problems).toEqual([
+    "openssl:amd64 is 3.0.15, the report says 3.0.17",
+    "old-lib:amd64 is 1, the report says removed",
+  ]);
+});
+
+test("a committed host that names no package is found out", () => {
+  expect(seeHost({ ...report, packages: [] }, changed, committed).problems).toEqual([
+    "is reported committed, but names no package",
+  ]);
+});
+
+test("a rolled back host is identical or found out", () => {
+  const back: HostReport = { ...report, outcome: "rolledBack" };
+  const same = { ...changed, identical: true, differences: [] };
+  expect(seeHost(back, same, rolledBack)).toMatchObject({ identical: true, problems: [] });
+  expect(seeHost(back, changed, rolledBack)).toMatchObject({
+    identical: false,
+    problems: ["is reported rolledBack, but 1 things differ from before"],
+  });
+});
+
+test("another end than the story's is a problem", () => {
+  expect(seeHost({ ...report, outcome: "inDoubt" }, { ...changed, identical: true }, rolledBack).problems).toEqual([
+    "is inDoubt, the story says rolledBack",
+  ]);
+});
