@@ -43,6 +43,12 @@ const kind = (retryable: boolean, exit: ExitName, meaning: string, wayOut: strin
 /** Every way in which a step can fail, with what may be done about it. The only place where these words are defined. */
 export const FAILURES = {
   notRoot: kind(false, "environment", "the agent does not run as root", "run it with sudo, or through SSM"),
+  configurationInvalid: kind(
+    false,
+    "configuration",
+    "autopatch.conf cannot be used",
+    "mend the named lines of /etc/autopatch/autopatch.conf",
+  ),
   toolMissing: kind(false, "environment", "a program the agent needs is not installed", "install the named package"),
   diskTooFull: kind(
     false,
