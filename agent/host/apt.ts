@@ -1,0 +1,121 @@
+import { Failure } from "../../contract/failures.ts";
+import { HOST_PATHS } from "../../contract/names.ts";
+import type { Operation } from "../../contract/request.ts";
+import type { AptFacts, Simulation, VersionDetails } from "../patch/apt-facts.ts";
+import { parseDetails, parsePolicies, parseSimulation, parseUris } from "./apt-output.ts";
+import { dpkgPackages, nativeArchitecture } from "./dpkg.ts";
+import type { ExecResult } from "./exec.ts";
+import { ownFolder } from "./files.ts";
+import type { Machine } from "./machine.ts";
+
+/** A resolver that thinks longer than this does not end. */
+export const RESOLVER_DEADLINE_MS = 120_000;
+
+/** What no apt.conf of the host may change under the agent's feet: no lock taken, nothing removed on the side. */
+const PLANNING = [
+  "-q",
+  "-y",
+  "-o",
+  "Debug::NoLocking=1",
+  "-o",
+  "APT::Get::AutomaticRemove=false",
+  "-o",
+  "APT::Get::AllowUnauthenticated=false",
+  "-o",
+  "APT::Get::Purge=false",
+];
+
+/** The verb of apt-get for an operation. */
+function verb(operation: Operation): string[] {
+  return operation === "full-update" ? ["dist-upgrade"] : ["upgrade", "--with-new-pkgs"];
+}
+
+/**
+ * Everything a plan is decided from, asked of apt and dpkg without taking a lock or changing anything.
+ * @throws Failure `resolverFailed` with apt's own words, `resolverTimedOut`
+ */
+export async function readAptFacts(machine: Machine, operation: Operation): Promise<AptFacts> {
+  const [simulation, packages, native] = await Promise.all([
+    simulate(machine, operation),
+    dpkgPackages(machine),
+    nativeArchitecture(machine),
+  ]);
+  const installed = packages.filter((p) => p.status.charAt(1) !== "n" && p.status.charAt(1) !== "c");
+  const asked = installed.map((p) =>
+    p.architecture === native || p.architecture === "all" ? p.name : `${p.name}:${p.architecture}`,
+  );
+  const [fullSimulation, uris, policy, held] = await Promise.all([
+    operation === "full-update" ? simulation : simulate(machine, "full-update"),
+    printUris(machine, operation),
+    plan(machine, "apt-cache", ["policy", ...asked]),
+    plan(machine, "apt-mark", ["showhold"]),
+  ]);
+  const policies = parsePolicies(policy.stdout);
+  const details = await readDetails(machine, [
+    ...simulation.installs.map((i) => `${i.name}:${i.architecture === "all" ? native : i.architecture}=${i.version}`),
+    ...policies
+      .filter((p) => p.candidate !== null && p.candidate !== p.installed)
+      .map((p) => `${p.name}${p.architecture === null ? "" : `:${p.architecture}`}=${p.candidate}`),
+  ]);
+  return {
+    nativeArchitecture: native,
+    simulation,
+    fullSimulation,
+    uris,
+    installed,
+    policies,
+    held: held.stdout.split("\n").filter((name) => name !== ""),
+    details,
+  };
+}
+
+async function simulate(machine: Machine, operation: Operation): Promise<Simulation> {
+  return parseSimulation((await plan(machine, "apt-get", [...PLANNING, "-s", ...verb(operation)])).stdout);
+}
+
+async function printUris(machine: Machine, operation: Operation) {
+  // apt leaves out what it finds in its own archives or in the current directory: both are an empty folder here.
+  const empty = `${HOST_PATHS.state}/empty`;
+  ownFolder(machine, HOST_PATHS.state, 0o700);
+  const cwd = ownFolder(machine, empty, 0o700);
+  const args = [
+    ...PLANNING,
+    "--print-uris",
+    "-o",
+    "Acquire::ForceHash=SHA256",
+    "-o",
+    `Dir::Cache::Archives=${empty}`,
+    ...verb(operation),
+  ];
+  return parseUris((await plan(machine, "apt-get", args, cwd)).stdout);
+}
+
+async function readDetails(machine: Machine, versions: readonly string[]): Promise<VersionDetails[]> {
+  if (versions.length === 0) return [];
+  return parseDetails((await plan(machine, "apt-cache", ["show", ...new Set(versions)])).stdout);
+}
+
+async function plan(machine: Machine, program: string, args: readonly string[], cwd?: string): Promise<ExecResult> {
+  const result = await machine.exec(program, args, {
+    deadlineMs: RESOLVER_DEADLINE_MS,
+    maxOutputBytes: 64 * 1024 * 1024,
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const what = `${program} ${args
+    .filter((a) => /^[a-z]/.test(a))
+    .slice(0, 2)
+    .join(" ")}`;
+  if (result.timedOut) {
+    throw new Failure("resolverTimedOut", `${what} did not end within ${RESOLVER_DEADLINE_MS / 1000} s`);
+  }
+  if (result.exitCode !== 0) throw new Failure("resolverFailed", `${what}: ${aptProblem(result)}`);
+  return result;
+}
+
+/** apt's own explanation: its errors and, for broken dependencies, the list it prints on stdout. */
+export function aptProblem(result: Pick<ExecResult, "stdout" | "stderr" | "exitCode">): string {
+  const errors = result.stderr.split("\n").filter((line) => /^(E|W|Err):/.test(line));
+  const unmet = /The following packages have unmet dependencies:\n((?: .*\n)+)/.exec(result.stdout)?.[1];
+  const said = [...(unmet === undefined ? [] : [unmet.replace(/\s+/g, " ").trim()]), ...errors].join(" ");
+  return said === "" ? `exit ${result.exitCode}: ${result.stderr.trim().slice(-400)}` : said;
+}
