@@ -73,11 +73,16 @@ async function run(how: Bootstrap, command: readonly string[]): Promise<void> {
 }
 
 function missing(tool: string): HostsFailure {
-  return new HostsFailure("toolMissing", `${tool} is not installed, and the base is built with it.\n  apt-get install ${tool}`);
+  return new HostsFailure(
+    "toolMissing",
+    `${tool} is not installed, and the base is built with it.\n  apt-get install ${tool}`,
+  );
 }
 
 function explain(archive: MachineArchive, words: string, result: ExecResult): HostsFailure {
-  const errors = words.split("\n").filter((line) => /^(E|W|Err|  ): ?|^Err:|Could not|Failed to fetch/.test(line.trim()));
+  const errors = words
+    .split("\n")
+    .filter((line) => /^(E|W|Err| {2}): ?|^Err:|Could not|Failed to fetch/.test(line.trim()));
   const said = [...new Set(errors.map((line) => line.trim()))].slice(-6).join("\n    ");
   if (/Failed to fetch|Could not (resolve|connect)|Unable to connect|does not have a Release file/.test(words)) {
     return new HostsFailure(
@@ -86,6 +91,11 @@ function explain(archive: MachineArchive, words: string, result: ExecResult): Ho
         "  Check the network, the proxy in apt's configuration and the mirror in /etc/apt/sources.list.d.",
     );
   }
-  const ended = result.timedOut ? `did not end within ${DEADLINE_MS} ms` : `ended with ${result.exitCode ?? result.signal}`;
-  return new HostsFailure("commandFailed", `${result.command.slice(0, 4).join(" ")} … ${ended}:\n    ${said || words.slice(-800)}`);
+  const ended = result.timedOut
+    ? `did not end within ${DEADLINE_MS} ms`
+    : `ended with ${result.exitCode ?? result.signal}`;
+  return new HostsFailure(
+    "commandFailed",
+    `${result.command.slice(0, 4).join(" ")} … ${ended}:\n    ${said || words.slice(-800)}`,
+  );
 }

@@ -40,7 +40,10 @@ export async function takeBuildLock(
   if (!held) {
     killGroup(child);
     const holder = holderOf(path);
-    throw new HostsFailure("commandFailed", `${path}: process ${holder} has held this lock for ${deadlineMs} ms; end it, or wait`);
+    throw new HostsFailure(
+      "commandFailed",
+      `${path}: process ${holder} has held this lock for ${deadlineMs} ms; end it, or wait`,
+    );
   }
   writeFileSync(path, `${process.pid}\n`);
   return {

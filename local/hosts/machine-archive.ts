@@ -61,7 +61,8 @@ export function accessSettings(
   dump: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): readonly string[] {
-  const wanted = /^Acquire::(?:(?:https?|ftp|socks)::(?!Proxy-Auto-Detect)[\w:.-]+|Retries|Check-Valid-Until|Check-Date) "[^"]+";$/;
+  const wanted =
+    /^Acquire::(?:(?:https?|ftp|socks)::(?!Proxy-Auto-Detect)[\w:.-]+|Retries|Check-Valid-Until|Check-Date) "[^"]+";$/;
   const settings = dump.split("\n").filter((line) => wanted.test(line));
   for (const scheme of ["http", "https"]) {
     const proxy = environment[`${scheme}_proxy`];
