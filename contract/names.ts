@@ -55,6 +55,7 @@ export const KEYS = {
   snapshot: (runId: string) => `runs/${runId}/snapshot.json`,
   /** A JSON array of BatchItem, read by the Distributed Map: every host of the wave to prepare, and those that passed to apply. */
   waveItems: (runId: string, wave: number, phase: Phase) => `runs/${runId}/waves/${wave}/${phase}.json`,
+  verdict: (runId: string, wave: number, phase: Phase) => `runs/${runId}/waves/${wave}/verdict-${phase}.json`,
   waveResults: (runId: string, wave: number) => `runs/${runId}/waves/${wave}/results/`,
   /** One StepCollection. */
   stepResults: (runId: string, wave: number, batch: number, step: StepName, attempt: number) =>

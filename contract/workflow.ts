@@ -5,6 +5,9 @@ import { PHASES, type Phase, StepName } from "./steps.ts";
 
 /** What the state machines hand to each Lambda and get back. Small on purpose: lists of results stay in S3. */
 
+/** Stands for the command's id where a batch had no host that a command could be sent to. */
+export const NO_COMMAND = "none";
+
 const PhaseName = z.enum(Object.keys(PHASES) as [Phase, ...Phase[]]);
 
 export const PlanMessage = z.object({ executionName: z.string(), request: RunRequest });
@@ -12,6 +15,9 @@ export const PlanAnswer = z.object({
   runId: RunId,
   dryRun: z.boolean(),
   waves: z.int().nonnegative(),
+  /** Keys of each wave's items, so that no state machine builds one. */
+  items: z.array(z.object({ prepare: z.string(), apply: z.string() })),
+  /** 0 in a dry run: nothing has changed that could go wrong later. */
   bakeSeconds: z.int().nonnegative(),
   bucket: z.string(),
 });
@@ -26,6 +32,8 @@ export const DispatchAnswer = z.object({
   commandId: z.string(),
   /** After this every host that has not answered counts as `noAnswer`. */
   deadline: z.iso.datetime(),
+  /** Hosts that SSM refused when the command was sent; they never appear among its invocations. */
+  undeliverable: z.array(InstanceId),
 });
 
 /** Parks the token; the answer comes through SendTaskSuccess, from the command's event or from the Lambda itself when the command has already ended. */
@@ -38,6 +46,7 @@ export const CollectMessage = z.object({
   commandId: z.string(),
   deadline: z.iso.datetime(),
   instanceIds: z.array(InstanceId).min(1),
+  undeliverable: z.array(InstanceId),
   /** Hosts of this batch that an earlier step failed and that must be put back. */
   toRollBack: z.array(InstanceId),
 });

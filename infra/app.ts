@@ -1,0 +1,3 @@
+import { buildApp } from "./synthesise.ts";
+
+buildApp().synth();

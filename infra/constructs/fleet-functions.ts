@@ -1,0 +1,64 @@
+import { Duration } from "aws-cdk-lib";
+import {
+  Architecture,
+  Code,
+  type IFunction,
+  Function as LambdaFunction,
+  Runtime,
+  Tracing,
+} from "aws-cdk-lib/aws-lambda";
+import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { IQueue } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import { withBundles } from "./bundles.ts";
+
+/** Name of each Lambda and its file in lambdas/handlers. */
+export const FLEET_FUNCTIONS = [
+  "plan",
+  "dispatch",
+  "await",
+  "collect",
+  "on-event",
+  "assess",
+  "report",
+  "notify",
+] as const;
+export type FleetFunctionName = (typeof FLEET_FUNCTIONS)[number];
+
+export interface FleetFunctionsProps {
+  readonly environment: Readonly<Record<string, string>>;
+  /** Takes events that on-event could not handle. */
+  readonly deadLetters: IQueue;
+  readonly keepLogsDays: RetentionDays;
+}
+
+/** The Lambdas, each bundled alone with just the SDK clients it calls. What they may do is granted elsewhere. */
+export class FleetFunctions extends Construct {
+  readonly byName: Readonly<Record<FleetFunctionName, IFunction>>;
+
+  constructor(scope: Construct, id: string, props: FleetFunctionsProps) {
+    super(scope, id);
+    const built = new Map<FleetFunctionName, IFunction>();
+    withBundles(FLEET_FUNCTIONS, (folderOf) => {
+      for (const name of FLEET_FUNCTIONS) built.set(name, this.#build(name, folderOf(name), props));
+    });
+    this.byName = Object.fromEntries(built) as Record<FleetFunctionName, IFunction>;
+  }
+
+  #build(name: FleetFunctionName, folder: string, props: FleetFunctionsProps): IFunction {
+    return new LambdaFunction(this, name, {
+      description: `AutoPatch: ${name}`,
+      code: Code.fromAsset(folder),
+      handler: "index.handler",
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: name === "report" ? 1024 : 512,
+      // A batch whose lines were cut is read host by host; a report reads the plan of every host.
+      timeout: Duration.seconds(name === "report" ? 300 : 60),
+      environment: { ...props.environment },
+      logGroup: new LogGroup(this, `${name}-logs`, { retention: props.keepLogsDays }),
+      tracing: Tracing.ACTIVE,
+      ...(name === "on-event" ? { deadLetterQueue: props.deadLetters, retryAttempts: 2 } : {}),
+    }) as IFunction;
+  }
+}
