@@ -25,7 +25,7 @@ export function pseudoParameters({ account, region, stackName }: Place): Record<
 
 const arn = (service: string, resource: string, { region, account }: Place) =>
   `arn:aws:${service}:${region}:${account}:${resource}`;
-const without = (): Physical => ({ ref: "", attributes: {} });
+const without: Naming = () => ({ ref: "", attributes: {} });
 
 /**
  * How each resource type of the stack is called once deployed. Names that depend on other resources cannot be given here, and
@@ -114,7 +114,8 @@ export function nameResources(resources: Readonly<Record<string, Resource>>, pla
       unknown.add(Type);
       continue;
     }
-    const names = NAME_PROPERTIES.filter((name) => name in Properties);
+    // On a resource without a name of its own these properties name another one.
+    const names = naming === without ? [] : NAME_PROPERTIES.filter((name) => name in Properties);
     named.set(id, naming(id, Object.fromEntries(names.map((name) => [name, resolve(Properties[name], scope)])), place));
   }
   if (unknown.size > 0) {

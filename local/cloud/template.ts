@@ -14,6 +14,7 @@ export interface Assembly {
   readonly folder: string;
   readonly templateFile: string;
   readonly resources: Readonly<Record<string, Resource>>;
+  readonly outputs: Readonly<Record<string, { readonly Value: unknown }>>;
   /** Folder of a file asset by the S3 key that the template names. */
   assetFolder(objectKey: string): string;
 }
@@ -21,6 +22,10 @@ export interface Assembly {
 /** The part of a cloud assembly's files that is read here; formats of CDK's cloud-assembly-schema. */
 interface Manifest {
   artifacts: Record<string, { type: string; properties?: { templateFile?: string; stackName?: string } }>;
+}
+interface Template {
+  Resources: Record<string, Resource>;
+  Outputs?: Record<string, { Value: unknown }>;
 }
 interface AssetManifest {
   files: Record<string, { source: { path: string }; destinations: Record<string, { objectKey: string }> }>;
@@ -46,11 +51,13 @@ export function readAssembly(folder: string, stackName: string): Assembly {
   for (const { source, destinations } of Object.values(files)) {
     for (const { objectKey } of Object.values(destinations)) folders.set(objectKey, join(folder, source.path));
   }
+  const template = json<Template>(templateFile);
   return {
     stackName,
     folder,
     templateFile,
-    resources: json<{ Resources: Record<string, Resource> }>(templateFile).Resources,
+    resources: template.Resources,
+    outputs: template.Outputs ?? {},
     assetFolder(objectKey) {
       const found = folders.get(objectKey);
       if (found === undefined) throw new Error(`${id}.assets.json: no asset ${objectKey}`);
