@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 
@@ -50,7 +50,7 @@ function describe(file: string): Entry {
   if (stat.isDirectory()) return { type: "folder", ...common };
   if (stat.isSymbolicLink()) return { type: "link", ...common, target: readlinkSync(file) };
   if (stat.isFile())
-    return { type: "file", ...common, content: createHash("sha256").update(readFileSync(file)).digest("hex") };
+    return { type: "file", ...common, content: hash("sha256", readFileSync(file), "hex") };
   return { type: stat.isFIFO() ? "fifo" : stat.isSocket() ? "socket" : "device", ...common };
 }
 

@@ -22,11 +22,14 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   "/var/lib/autopatch": "the agent's own records of the run, which a rollback must not undo",
 };
 
+// Without package lists apt reads dpkg's status alone: the same answers in a tenth of the time, and no cache written on the host.
+const OFFLINE = ["-o", "Dir::State::Lists=/run/none", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="];
+
 const LISTS: Readonly<Record<PackageList, readonly [string, ...string[]]>> = {
   "dpkg -l": ["dpkg", "-l"],
-  "apt-mark showauto": ["apt-mark", "showauto"],
-  "apt-mark showmanual": ["apt-mark", "showmanual"],
-  "apt-mark showhold": ["apt-mark", "showhold"],
+  "apt-mark showauto": ["apt-mark", ...OFFLINE, "showauto"],
+  "apt-mark showmanual": ["apt-mark", ...OFFLINE, "showmanual"],
+  "apt-mark showhold": ["apt-mark", ...OFFLINE, "showhold"],
 };
 
 const WALK = fileURLToPath(new URL("./fingerprint-walk.ts", import.meta.url));
