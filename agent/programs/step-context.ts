@@ -1,0 +1,21 @@
+import type { StepReport } from "../../contract/step-report.ts";
+import type { Machine } from "../host/machine.ts";
+import type { StepContext } from "../patch/step.ts";
+
+/** A context whose `timed` fills the list of timings beside it. */
+export function stepContext(
+  machine: Machine,
+  request: Pick<StepContext, "runId" | "dryRun" | "policy">,
+): { context: StepContext; timings: StepReport["timings"] } {
+  const timings: StepReport["timings"] = [];
+  const timed = async <T>(part: string, work: () => Promise<T>): Promise<T> => {
+    const from = performance.now();
+    try {
+      return await work();
+    } finally {
+      timings.push({ part, ms: Math.round(performance.now() - from) });
+    }
+  };
+  const { runId, dryRun, policy } = request;
+  return { context: { machine, runId, dryRun, policy, timed }, timings };
+}
