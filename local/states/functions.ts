@@ -38,7 +38,7 @@ async function formatMillis(millis: number, picture: string | undefined, zone: s
 }
 
 function refuse(name: string, what: string): never {
-  throw { code: "T0410", message: `Argument of function "${name}" ${what}` };
+  throw { code: "D3137", message: `Argument of function "${name}" ${what}` };
 }
 
 function partition(items: unknown, size: unknown): unknown {

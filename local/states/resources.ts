@@ -41,7 +41,7 @@ const SDK_ERROR_PREFIX: Readonly<Record<string, string>> = {
 
 const FUNCTION = /^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$/;
 const INTEGRATION =
-  /^arn:aws[a-z-]*:states:::([a-z0-9]+(?::[a-z0-9]+)?):([A-Za-z0-9]+)(\.sync:2|\.sync|\.waitForTaskToken)?$/;
+  /^arn:aws[a-z-]*:states:::([a-z0-9-]+(?::[a-z0-9]+)?):([A-Za-z0-9]+)(\.sync:2|\.sync|\.waitForTaskToken)?$/;
 
 /** Reads a Task's Resource. @throws DefinitionError for every ARN outside the interpreted subset, naming it. */
 export function parseResource(arn: string, where: string): TaskResource {
