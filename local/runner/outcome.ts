@@ -1,15 +1,25 @@
 import type { HostReport, RunReport } from "../../contract/run.ts";
-import type { Difference } from "../../contract/step-report.ts";
+import type { Fingerprint } from "../hosts/fingerprint.ts";
+import type { Comparison, Difference } from "../hosts/fingerprint-comparison.ts";
 
 /** What the runner itself saw on a host, from outside and without the agent. */
 export interface OutsideView {
-  /** Every compared thing is as it was before the run. */
-  readonly identical: boolean;
-  /** Things compared: paths, package lines, marks and holds. */
-  readonly compared: number;
-  readonly differences: readonly Difference[];
+  /** With what was there before the run. */
+  readonly comparison: Comparison;
   /** Installed version by `name:architecture`, after the run. */
   readonly installed: ReadonlyMap<string, string>;
+  /** Files an administrator had edited that are no longer as he left them. */
+  readonly lostEdits: readonly string[];
+}
+
+/** Installed versions by `name:architecture`, from the lines of `dpkg -l`. */
+export function installedVersions(fingerprint: Fingerprint): Map<string, string> {
+  const lines = fingerprint.packages["dpkg -l"].map((line) => line.split(/\s+/));
+  return new Map(
+    lines
+      .filter(([status]) => status?.startsWith("ii") || status?.startsWith("hi"))
+      .map(([, name = "", version = "", architecture = ""]) => [`${name.split(":")[0]}:${architecture}`, version]),
+  );
 }
 
 /** A host of the run as reported, with what was seen from outside beside it. */
@@ -17,7 +27,14 @@ export interface SeenHost extends HostReport {
   readonly role: string;
   /** Null for a host that was meant to change. */
   readonly identical: boolean | null;
-  readonly comparison: { readonly compared: number; readonly differences: readonly Difference[] };
+  readonly comparison: {
+    readonly compared: number;
+    /** How many differ, of which `differences` lists the first. */
+    readonly different: number;
+    readonly differences: readonly Difference[];
+    /** Files the same in all but their modification time. */
+    readonly otherTimes: number;
+  };
   /** Empty when everything seen agrees with the report and the story. */
   readonly problems: readonly string[];
 }
@@ -34,19 +51,26 @@ export function seeHost(
   seen: OutsideView,
   story: { readonly role: string; readonly expected: HostReport["outcome"] },
 ): SeenHost {
+  const { comparison, installed, lostEdits } = seen;
   const unchanged = report.outcome !== "committed";
   const problems = [
     ...(report.outcome === story.expected ? [] : [`is ${report.outcome}, the story says ${story.expected}`]),
-    ...(unchanged && !seen.identical
-      ? [`is reported ${report.outcome}, but ${seen.differences.length} things differ from before`]
+    ...(unchanged && !comparison.identical
+      ? [`is reported ${report.outcome}, but ${comparison.differences.length} things differ from before`]
       : []),
-    ...(report.outcome === "committed" ? notAsPlanned(report, seen.installed) : []),
+    ...(unchanged ? [] : notAsPlanned(report, installed)),
+    ...lostEdits.map((path) => `has lost its administrator's ${path}`),
   ];
   return {
     ...report,
     role: story.role,
-    identical: unchanged ? seen.identical : null,
-    comparison: { compared: seen.compared, differences: seen.differences.slice(0, KEPT_DIFFERENCES) },
+    identical: unchanged ? comparison.identical : null,
+    comparison: {
+      compared: comparison.compared,
+      different: comparison.differences.length,
+      differences: comparison.differences.slice(0, KEPT_DIFFERENCES),
+      otherTimes: comparison.otherTimes.length,
+    },
     problems,
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { HostReport } from "../../../contract/run.ts";
-import { type OutsideView, seeHost } from "../../../local/runner/outcome.ts";
+import { installedVersions, type OutsideView, seeHost } from "../../../local/runner/outcome.ts";
 
 const report: HostReport = {
   instanceId: "i-00000000000000001",
@@ -16,11 +16,11 @@ const report: HostReport = {
   rollback: null,
   steps: [],
 };
+const difference = { path: "/usr/bin/openssl", what: "content", before: "a", after: "b" } as const;
 const changed: OutsideView = {
-  identical: false,
-  compared: 9_000,
-  differences: [{ path: "/usr/bin/openssl", what: "content", before: "a", after: "b" }],
+  comparison: { identical: false, compared: 9_000, differences: [difference], otherTimes: ["/usr"] },
   installed: new Map([["openssl:amd64", "3.0.17"]]),
+  lostEdits: [],
 };
 const committed = { role: "plain", expected: "committed" } as const;
 const rolledBack = { role: "failing", expected: "rolledBack" } as const;
@@ -46,9 +46,10 @@ test("a committed host that names no package is found out", () => {
   ]);
 });
 
+const same = { ...changed, comparison: { ...changed.comparison, identical: true, differences: [] } };
+
 test("a rolled back host is identical or found out", () => {
   const back: HostReport = { ...report, outcome: "rolledBack" };
-  const same = { ...changed, identical: true, differences: [] };
   expect(seeHost(back, same, rolledBack)).toMatchObject({ identical: true, problems: [] });
   expect(seeHost(back, changed, rolledBack)).toMatchObject({
     identical: false,
@@ -57,7 +58,26 @@ test("a rolled back host is identical or found out", () => {
 });
 
 test("another end than the story's is a problem", () => {
-  expect(seeHost({ ...report, outcome: "inDoubt" }, { ...changed, identical: true }, rolledBack).problems).toEqual([
+  expect(seeHost({ ...report, outcome: "inDoubt" }, same, rolledBack).problems).toEqual([
     "is inDoubt, the story says rolledBack",
+  ]);
+});
+
+test("an administrator's edit that is gone is found out, whatever became of the host", () => {
+  const lost = { ...changed, lostEdits: ["/etc/webapp/webapp.conf"] };
+  expect(seeHost(report, lost, committed).problems).toEqual(["has lost its administrator's /etc/webapp/webapp.conf"]);
+});
+
+test("versions are read from dpkg -l, foreign architectures apart", () => {
+  const lines = [
+    "||/ Name           Version      Architecture Description",
+    "ii  libc6:amd64    2.36-9       amd64        GNU C Library",
+    "hi  openssl        3.0.15       amd64        toolkit",
+    "rc  gone           1.0          all          removed",
+  ];
+  const packages = { "dpkg -l": lines, "apt-mark showauto": [], "apt-mark showmanual": [], "apt-mark showhold": [] };
+  expect([...installedVersions({ files: {}, packages })]).toEqual([
+    ["libc6:amd64", "2.36-9"],
+    ["openssl:amd64", "3.0.15"],
   ]);
 });
