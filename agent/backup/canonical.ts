@@ -1,0 +1,75 @@
+import { dirname } from "node:path";
+import type { PathStat } from "../host/tree.ts";
+
+/**
+ * Where a packaged path really lies: folders that are links are followed, as on a host whose /bin is a link to usr/bin. The
+ * last part is kept as it is. Pure: links are looked up in what was scanned.
+ */
+export function canonical(path: string, paths: ReadonlyMap<string, PathStat>): string {
+  let done = "";
+  let todo = path.split("/").filter((part) => part !== "");
+  for (let followed = 0; todo.length > 0; ) {
+    const [part, ...rest] = todo as [string, ...string[]];
+    if (part === ".") todo = rest;
+    else if (part === "..") {
+      done = done === "" ? "" : dirname(done).replace(/^\/$/, "");
+      todo = rest;
+    } else {
+      const next = `${done}/${part}`;
+      const stat = paths.get(next);
+      const target = stat?.type === "link" && rest.length > 0 ? stat.target : null;
+      if (target === null || followed > 40) done = next;
+      else {
+        followed++;
+        if (target.startsWith("/")) done = "";
+        todo = [...target.split("/").filter((p) => p !== ""), ...rest];
+        continue;
+      }
+      todo = rest;
+    }
+  }
+  return done === "" ? "/" : done;
+}
+
+/** A file that dpkg puts elsewhere because some package diverted it. */
+export interface Diversion {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Pure: /var/lib/dpkg/diversions, three lines each. */
+export function parseDiversions(text: string): Diversion[] {
+  const lines = text.split("\n");
+  const found: Diversion[] = [];
+  for (let i = 0; i + 2 < lines.length; i += 3) found.push({ from: lines[i] ?? "", to: lines[i + 1] ?? "" });
+  return found;
+}
+
+/** Pure: the paths of `dpkg-deb --contents`, absolute. */
+export function parseContents(stdout: string): string[] {
+  return stdout.split("\n").flatMap((line) => {
+    const match = /^(.)\S+\s+\S+\s+\S+\s+\S+\s+\S+\s+\.?(\/.*)$/.exec(line);
+    if (match === null) return [];
+    const [, type, rest] = match as unknown as [string, string, string];
+    const name = type === "l" ? rest.split(" -> ")[0] : type === "h" ? rest.split(" link to ")[0] : rest;
+    const path = unescapeTar(name ?? "").replace(/\/+$/, "");
+    return path === "" ? [] : [path];
+  });
+}
+
+/** tar shows bytes that are not printable ASCII as `\ooo`. */
+function unescapeTar(name: string): string {
+  if (!name.includes("\\")) return name;
+  const bytes: number[] = [];
+  for (let i = 0; i < name.length; i++) {
+    const octal = /^\\([0-7]{3})/.exec(name.slice(i, i + 4));
+    if (octal !== null) {
+      bytes.push(Number.parseInt(octal[1] ?? "0", 8));
+      i += 3;
+    } else if (name[i] === "\\" && name[i + 1] === "\\") {
+      bytes.push(0x5c);
+      i++;
+    } else bytes.push(...Buffer.from(name[i] ?? ""));
+  }
+  return Buffer.from(bytes).toString("utf8");
+}

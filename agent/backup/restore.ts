@@ -1,0 +1,81 @@
+import { dirname } from "node:path";
+import type { Difference } from "../../contract/step-report.ts";
+import { lstatOrNull, onMachine } from "../host/files.ts";
+import type { Machine } from "../host/machine.ts";
+import { putBack } from "../host/put-back.ts";
+import { scanTree } from "../host/tree.ts";
+import { readTree } from "../host/tree-file.ts";
+import { openPacked } from "./archive.ts";
+import { compareWithBackup } from "./compare.ts";
+import { planRestore, type RestoreFacts, type RestorePlan } from "./restore-plan.ts";
+import { PACKAGE_SCOPE } from "./scope.ts";
+import { BACKUP_FILES, backupFolder } from "./store.ts";
+import { checkSums } from "./validate.ts";
+
+export interface RestoreRequest {
+  readonly backupId: string;
+  /** When an install that never ended can have made new paths, in nanoseconds since 1970. */
+  readonly window: RestoreFacts["window"];
+  timed<T>(part: string, work: () => Promise<T>): Promise<T>;
+}
+
+/** What putting a backup back came to. */
+export interface Restored {
+  readonly backupId: string;
+  /** No path, package, mark or hold of the backup differs, and nothing the change made is left. */
+  readonly identical: boolean;
+  readonly differences: readonly Difference[];
+  /** Paths put back, mended or removed. */
+  readonly restored: number;
+  /** What a package rollback does not touch, and why: `path: why`. */
+  readonly notCovered: readonly string[];
+}
+
+/**
+ * Puts the host back to what a backup says and compares. The caller holds the package lock and has written the journal.
+ * @throws Failure `backupInvalid` before anything is changed, `rollbackIncomplete`
+ */
+export async function restoreBackup(machine: Machine, request: RestoreRequest): Promise<Restored> {
+  const { backupId, timed } = request;
+  const file = (name: string) => onMachine(machine, `${backupFolder(backupId)}/${name}`);
+  const manifest = await timed("check", async () => checkSums(machine, backupId));
+  const before = await readTree(file(BACKUP_FILES.before));
+  const after = lstatOrNull(file(BACKUP_FILES.after)) === null ? null : await readTree(file(BACKUP_FILES.after));
+  const now = await timed("scan", async () => scanTree(machine, PACKAGE_SCOPE));
+  const plan = planRestore({ manifest, before, after, now, window: request.window });
+
+  const left = await timed("put back", async () => (isEmpty(plan) ? [] : await carryOut(machine, plan, file)));
+  const except = new Set(plan.kept.map(({ path }) => path));
+  const differences = await timed("compare", () => compareWithBackup(machine, manifest, before, except));
+  differences.push(...plan.uncovered);
+  for (const path of left) differences.push({ path, what: "unexpected", before: null, after: "directory" });
+  const kept = plan.kept.map(({ path, why }) => `${path}: ${why}`);
+  const notCovered = manifest.notCovered.map(({ path, why }) => `${path}: ${why}`);
+  return {
+    backupId,
+    identical: differences.length === 0,
+    differences,
+    restored: plan.putBack.length + plan.folders.length + plan.remove.length - left.length,
+    notCovered: [...kept, ...notCovered],
+  };
+}
+
+function carryOut(machine: Machine, plan: RestorePlan, file: (name: string) => string): Promise<string[]> {
+  const touched = [...plan.putBack, ...plan.folders].map((entry) => entry.path);
+  const times = new Set([...touched, ...plan.remove].map((path) => dirname(path)));
+  for (const path of plan.remove) times.delete(path);
+  return putBack(machine, {
+    archive: () => openPacked(file(BACKUP_FILES.archive)),
+    // dpkg's database last: until then it says what the files around it are.
+    paths: [...plan.putBack]
+      .sort((a, b) => Number(a.path.startsWith("/var/lib/dpkg/")) - Number(b.path.startsWith("/var/lib/dpkg/")))
+      .map((entry) => ({ path: entry.path, sameAs: entry.type === "file" ? entry.sameAs : undefined })),
+    folders: plan.folders.map((entry) => entry.path),
+    times: [...times],
+    remove: plan.remove,
+  });
+}
+
+function isEmpty(plan: RestorePlan): boolean {
+  return plan.putBack.length + plan.folders.length + plan.remove.length === 0;
+}
