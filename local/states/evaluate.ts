@@ -53,12 +53,18 @@ export async function evaluateAs<T extends "array" | "string" | "number" | "bool
   throw queryFailure(`The JSONata expression '${source}' specified for the field '${field}' ${what}`, field, frame);
 }
 
-/** A whole or fractional number of at least `min`. @throws StateFailure States.QueryEvaluationError */
-export async function evaluateNumber(template: number | string, field: string, frame: Frame, min = 0): Promise<number> {
+/** A whole number of at least `min`; `fraction` allows parts. @throws StateFailure States.QueryEvaluationError */
+export async function evaluateNumber(
+  template: number | string,
+  field: string,
+  frame: Frame,
+  bounds: { min?: number; fraction?: boolean } = {},
+): Promise<number> {
   const value = (await evaluateAs("number", template, field, frame)) as number;
-  if (value < min)
-    throw queryFailure(`The value ${value} of the field '${field}' is smaller than ${min}.`, field, frame);
-  return value;
+  const { min = 0, fraction = false } = bounds;
+  if (value >= min && (fraction || Number.isInteger(value))) return value;
+  const kind = fraction ? "a number" : "a whole number";
+  throw queryFailure(`The field '${field}' is ${value}; it must be ${kind} of at least ${min}.`, field, frame);
 }
 
 /** A States.QueryEvaluationError introduced by the state it happened in. */

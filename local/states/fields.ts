@@ -88,11 +88,11 @@ export class Fields {
     return value;
   }
 
-  /** A number, or an expression that will give one. */
-  numberField(name: string): number | string | undefined {
+  /** A number of at least `min`, or an expression that will give one. */
+  numberField(name: string, bounds: { min: number; whole: boolean }): number | string | undefined {
     const value = this.template(name);
-    if (value === undefined || typeof value === "number") return value;
-    if (typeof value === "string" && expressionIn(value) !== undefined) return value;
+    if (value === undefined || (typeof value === "string" && expressionIn(value) !== undefined)) return value;
+    if (typeof value === "number") return this.number(name, { ...bounds, max: 99_999_999 });
     throw new DefinitionError(
       this.at(name),
       `is ${JSON.stringify(value)}; it must be a number or a JSONata expression`,

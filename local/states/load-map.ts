@@ -52,7 +52,7 @@ export function loadMap(fields: Fields, taken: Set<string>): OwnFields {
     processor: loadSequence(processor, taken),
     items: fields.template("Items"),
     itemSelector: fields.template("ItemSelector"),
-    maxConcurrency: fields.numberField("MaxConcurrency"),
+    maxConcurrency: fields.numberField("MaxConcurrency", { min: 0, whole: true }),
     distributed: distributed ? loadDistribution(fields) : undefined,
   };
 }
@@ -65,8 +65,8 @@ function loadDistribution(fields: Fields): Distribution {
     label,
     reader: fields.has("ItemReader") ? loadReader(fields) : undefined,
     batcher: fields.has("ItemBatcher") ? loadBatcher(fields) : undefined,
-    toleratedFailureCount: fields.numberField("ToleratedFailureCount"),
-    toleratedFailurePercentage: fields.numberField("ToleratedFailurePercentage"),
+    toleratedFailureCount: fields.numberField("ToleratedFailureCount", { min: 0, whole: true }),
+    toleratedFailurePercentage: fields.numberField("ToleratedFailurePercentage", { min: 0, whole: false }),
     writer: fields.has("ResultWriter") ? loadWriter(fields) : undefined,
   };
 }
@@ -82,15 +82,15 @@ function loadReader(fields: Fields): ItemReader {
   if (config.string("InputType") !== "JSON") throw new DefinitionError(config.at("InputType"), "must be JSON here");
   const args = reader.template("Arguments");
   if (args === undefined) throw new DefinitionError(reader.at("Arguments"), "is required");
-  return { arguments: args, maxItems: config.numberField("MaxItems") };
+  return { arguments: args, maxItems: config.numberField("MaxItems", { min: 0, whole: true }) };
 }
 
 function loadBatcher(fields: Fields): ItemBatcher {
   const known = ["MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"];
   const batcher = new Fields(fields.raw("ItemBatcher"), fields.at("ItemBatcher"), known);
   const limits = {
-    maxItemsPerBatch: batcher.numberField("MaxItemsPerBatch"),
-    maxInputBytesPerBatch: batcher.numberField("MaxInputBytesPerBatch"),
+    maxItemsPerBatch: batcher.numberField("MaxItemsPerBatch", { min: 1, whole: true }),
+    maxInputBytesPerBatch: batcher.numberField("MaxInputBytesPerBatch", { min: 1, whole: true }),
   };
   if (limits.maxItemsPerBatch === undefined && limits.maxInputBytesPerBatch === undefined) {
     throw new DefinitionError(batcher.where, "needs MaxItemsPerBatch or MaxInputBytesPerBatch");

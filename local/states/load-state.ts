@@ -74,7 +74,7 @@ function guard(fields: Fields) {
 }
 
 function loadWait(name: string, fields: Fields): State {
-  const seconds = fields.numberField("Seconds");
+  const seconds = fields.numberField("Seconds", { min: 0, whole: true });
   fields.template("Timestamp");
   const timestamp = fields.optionalString("Timestamp");
   if ((seconds === undefined) === (timestamp === undefined)) {
@@ -102,8 +102,8 @@ function loadChoice(name: string, fields: Fields): State {
 
 function loadTask(name: string, fields: Fields): State {
   const resource = parseResource(fields.string("Resource"), fields.at("Resource"));
-  const timeoutSeconds = fields.numberField("TimeoutSeconds");
-  const heartbeatSeconds = fields.numberField("HeartbeatSeconds");
+  const timeoutSeconds = fields.numberField("TimeoutSeconds", { min: 1, whole: true });
+  const heartbeatSeconds = fields.numberField("HeartbeatSeconds", { min: 1, whole: true });
   if (
     typeof timeoutSeconds === "number" &&
     typeof heartbeatSeconds === "number" &&

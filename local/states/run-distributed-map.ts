@@ -20,7 +20,9 @@ export async function attemptDistributedMap(visit: Visit<MapState>, distributed:
   const direct = distributed.reader === undefined ? await itemsOf(visit) : undefined;
   const frame = frameOf(visit);
   const number = async (value: number | string | undefined, field: string) =>
-    value === undefined ? undefined : evaluateNumber(value, field, frame);
+    value === undefined
+      ? undefined
+      : evaluateNumber(value, field, frame, { fraction: field === "ToleratedFailurePercentage" });
   const settings = {
     maxConcurrency: (await number(state.maxConcurrency, "MaxConcurrency")) ?? 0,
     toleratedFailureCount: await number(distributed.toleratedFailureCount, "ToleratedFailureCount"),

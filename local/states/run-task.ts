@@ -48,7 +48,7 @@ async function prepare(visit: Visit<TaskState>): Promise<Attempt> {
   const args = state.arguments === undefined ? input : await evaluate(state.arguments, "Arguments", frame);
   checkSize(args, state.name);
   const seconds = async (value: number | string | undefined, field: string) =>
-    value === undefined ? undefined : (await evaluateNumber(value, field, frame, 1)) * 1000;
+    value === undefined ? undefined : (await evaluateNumber(value, field, frame, { min: 1 })) * 1000;
   const timeoutMs = await seconds(state.timeoutSeconds, "TimeoutSeconds");
   return { args, token, timeoutMs, heartbeatMs: await seconds(state.heartbeatSeconds, "HeartbeatSeconds") };
 }

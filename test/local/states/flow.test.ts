@@ -224,3 +224,12 @@ test("a failing branch aborts its siblings and is caught as its own error", asyn
     "11<10 ExecutionSucceeded",
   ]);
 });
+
+test("seconds that are not whole or below zero fail the evaluation", async () => {
+  for (const seconds of [0.5, -1]) {
+    const done = await new Account().run({ W: { Type: "Wait", Seconds: `{% ${seconds} %}`, End: true } });
+    expect(done.cause).toBe(
+      `An error occurred while executing the state 'W' (entered at the event id #2). The field 'Seconds' is ${seconds}; it must be a whole number of at least 0.`,
+    );
+  }
+});

@@ -72,6 +72,11 @@ test.each([
     machine({ S: { Type: "Wait", Seconds: "5", End: true } }),
     'definition.States.S.Seconds: is "5"; it must be a number or a JSONata expression',
   ],
+  [
+    machine({ S: { Type: "Wait", Seconds: 0.5, End: true } }),
+    "definition.States.S.Seconds: is 0.5; it must be a number from 0 to 99999999",
+  ],
+
   [machine({ S: { Type: "Choice", Choices: [] } }), "definition.States.S.Choices: must not be empty"],
   [
     machine({ S: { Type: "Choice", Choices: [{ Variable: "$.a", Next: "S" }] } }),
