@@ -1,0 +1,40 @@
+import { EXIT } from "../contract/failures.ts";
+import { chooseProgram, PROGRAMS, type ProgramName } from "./programs/choose.ts";
+import { describeError, type Program, Usage } from "./programs/program.ts";
+import { AGENT_VERSION } from "./version.ts";
+
+/** Each program is loaded only when it is called: start-up time is what is loaded. */
+const LOAD: Partial<Record<ProgramName, () => Promise<Program>>> = {
+  step: () => import("./programs/step.ts"),
+  manager: () => import("./programs/manager.ts"),
+  download: () => import("./programs/download.ts"),
+};
+
+const HELP = `autopatch PROGRAM …
+
+Programs: ${PROGRAMS.join(", ")}. autopatch PROGRAM --help tells more; autopatch --version tells the version.
+`;
+
+async function main(): Promise<number> {
+  try {
+    const choice = chooseProgram(process.argv0, process.argv.slice(2));
+    if (choice.kind === "version") return say(`autopatch ${AGENT_VERSION}\n`);
+    if (choice.kind === "help") return say(HELP);
+    const load = LOAD[choice.name];
+    if (load === undefined) throw new Usage(`autopatch: this agent has no program ${choice.name}`);
+    const program = await load();
+    if (choice.args.includes("--help") || choice.args.includes("-h")) return say(program.help);
+    return await program.run(choice.args);
+  } catch (error) {
+    const { text, exit } = describeError(error);
+    process.stderr.write(`${text}\n`);
+    return exit;
+  }
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
+  return EXIT.ok;
+}
+
+main().then((exit) => process.exit(exit));
