@@ -7,20 +7,26 @@ import { type Privilege, USER_NAMESPACE_FLAGS } from "./privilege.ts";
 import type { SandboxOptions } from "./sandbox.ts";
 
 const READY_DEADLINE_MS = 15_000;
+/** A program killed at its deadline is left to the machine's init, which may be slow to reap it or, in a container, never does. */
+const END_DEADLINE_MS = 10_000;
 
 /** The process that keeps a sandbox's namespaces, and with them its mounts, in being. */
 export interface Holder {
   /** PID of the sandbox's PID 1 as the machine counts. */
   readonly pid: number;
-  /** Ends every process of the sandbox; resolves when all are gone and the mounts with them. */
+  /** Ends every process of the sandbox; resolves when all are gone and the mounts with them, but for zombies the machine's init has not reaped. */
   end(): Promise<void>;
 }
 
 /** @throws SandboxFailure `startFailed` with the init program's or unshare's own words. */
 export async function startHolder(options: SandboxOptions, privilege: Privilege): Promise<Holder> {
-  const child = start("setpriv", ["--pdeathsig", "KILL", "unshare", ...namespaceFlags(options, privilege), ...init(options, privilege)], {
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const child = start(
+    "setpriv",
+    ["--pdeathsig", "KILL", "unshare", ...namespaceFlags(options, privilege), ...init(options, privilege)],
+    {
+      stdio: ["pipe", "pipe", "pipe"],
+    },
+  );
   const gone = new Promise<void>((resolve) => {
     child.once("close", () => resolve());
     child.once("error", () => resolve());
@@ -59,7 +65,7 @@ export async function startHolder(options: SandboxOptions, privilege: Privilege)
       // End of file ends PID 1 in its own time; the kill does not wait for that. unshare then reaps it and exits.
       child.stdin?.destroy();
       killQuietly(pid, child.exitCode === null && child.signalCode === null);
-      await gone;
+      await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, END_DEADLINE_MS).unref())]);
     },
   };
 }

@@ -56,16 +56,22 @@ export interface Sandbox {
 export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   for (const path of [...options.layers, options.workspace]) {
     if (/^\/[^:,\\\n]*$/.test(path)) continue;
-    const advice = "must be absolute and without colon, comma, backslash or line break, which overlay options give a meaning";
+    const advice =
+      "must be absolute and without colon, comma, backslash or line break, which overlay options give a meaning";
     throw new SandboxFailure("layerUnusable", `sandbox: ${JSON.stringify(path)} ${advice}`);
   }
   const missing = options.layers.find((layer) => !existsSync(layer));
   if (missing !== undefined) throw new SandboxFailure("layerUnusable", `sandbox: there is no layer ${missing}`);
   const privilege = options.privilege ?? (await detectPrivilege(exec));
-  mkdirSync(options.workspace, { recursive: true, mode: 0o700 });
+  const isNew = mkdirSync(options.workspace, { recursive: true, mode: 0o700 }) !== undefined;
   for (const name of ["upper", "work", "root"]) mkdirSync(join(options.workspace, name), { recursive: true });
   const opened = new OpenSandbox(options, privilege);
-  await opened.boot();
+  try {
+    await opened.boot();
+  } catch (error) {
+    if (isNew) await removeTree(options.workspace, privilege);
+    throw error;
+  }
   return opened;
 }
 
