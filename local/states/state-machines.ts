@@ -119,6 +119,9 @@ export class StateMachines {
   /** Newest first; of one state machine or one Map Run. */
   listExecutions(request: Filter): { executions: ExecutionListItem[]; nextToken?: string } {
     const { stateMachineArn, mapRunArn, statusFilter } = request;
+    if ((stateMachineArn === undefined) === (mapRunArn === undefined)) {
+      throw new StatesApiError("ValidationException", "ListExecutions takes one of stateMachineArn and mapRunArn");
+    }
     if (stateMachineArn !== undefined) this.describeStateMachine({ stateMachineArn });
     if (mapRunArn !== undefined) this.describeMapRun({ mapRunArn });
     const wanted = [...this.executions.records.values()].filter(

@@ -44,7 +44,12 @@ async function call(visit: Visit<TaskState>, args: Json, signal: AbortSignal): P
       case "startExecution":
         return await startNested(visit, resource.sync, args, signal);
       case "sdk":
-        return asJson(await unlessAborted(ports.sdk(resource.service, resource.action, args, signal), signal));
+        return asJson(
+          await unlessAborted(
+            ports.sdk(resource.service, resource.action, sdkArguments(resource.resourceType, args), signal),
+            signal,
+          ),
+        );
     }
   } catch (error) {
     if (error instanceof StatesApiError)
@@ -53,6 +58,12 @@ async function call(visit: Visit<TaskState>, args: Json, signal: AbortSignal): P
     const prefix = resource.kind === "sdk" ? resource.errorPrefix : "Lambda";
     throw new StateFailure(sdkErrorName(prefix, error.code), error.message);
   }
+}
+
+/** The optimised sns:publish takes a Message of any JSON and sends its text; the SDK's own takes text only. */
+function sdkArguments(resourceType: string, args: Json): Json {
+  if (resourceType !== "sns" || !isJsonObject(args) || args.Message === undefined) return args;
+  return { ...args, Message: typeof args.Message === "string" ? args.Message : JSON.stringify(args.Message) };
 }
 
 async function invoke(visit: Visit<TaskState>, functionArn: string, payload: Json, signal: AbortSignal): Promise<Json> {

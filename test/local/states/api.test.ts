@@ -119,6 +119,9 @@ test("ListExecutions is newest first, filtered and paged; new executions shift n
   expect(refusal(() => machines.listExecutions({ stateMachineArn, maxResults: 1001 })).split(":")[0]).toBe(
     "ValidationException",
   );
+  expect(refusal(() => machines.listExecutions({}))).toBe(
+    "ValidationException: ListExecutions takes one of stateMachineArn and mapRunArn",
+  );
   expect(refusal(() => machines.listExecutions({ stateMachineArn: arnOf("None") })).split(":")[0]).toBe(
     "StateMachineDoesNotExist",
   );

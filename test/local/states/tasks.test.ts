@@ -120,6 +120,19 @@ test("SDK calls go through by service and action; their errors carry the Java cl
   ]);
 });
 
+test("sns:publish sends a Message of JSON as its text", async () => {
+  const account = new Account();
+  const sent: unknown[] = [];
+  account.calls.set("sns:publish", (args: unknown) => {
+    sent.push(args);
+    return { MessageId: "m-1" };
+  });
+  const Arguments = { TopicArn: "t", Message: { hosts: "{% $states.input.n %}" } };
+  const task = { Type: "Task", Resource: "arn:aws:states:::sns:publish", Arguments, End: true };
+  expect(await account.output({ Tell: task }, { n: 3 })).toEqual({ MessageId: "m-1" });
+  expect(sent).toEqual([{ TopicArn: "t", Message: '{"hosts":3}' }]);
+});
+
 test("a port that breaks is a States.Runtime failure that States.ALL does not hide", async () => {
   const account = new Account();
   const task = { Type: "Task", Resource: "arn:aws:states:::aws-sdk:ec2:stopInstances", Arguments: {}, End: true };
