@@ -25,7 +25,7 @@ const OBJECTS: Readonly<
   plan: { get: ["runs/*"], put: ["runs/*"] },
   dispatch: { get: ["runs/*"] },
   await: { put: ["commands/*"] },
-  collect: { put: ["runs/*"] },
+  collect: { get: ["runs/*"], put: ["runs/*"] },
   "on-event": { get: ["commands/*"] },
   assess: { get: ["runs/*"], put: ["runs/*"] },
   report: { get: ["runs/*", "hosts/*"], put: ["runs/*"] },

@@ -26,7 +26,7 @@ export function patchBatch(scope: Construct, props: PatchBatchProps): IChainable
     ...props,
     step: "rollback",
     hosts: "toRollBack",
-    then: { proceed: rolledBack, nobodyLeft: rolledBack },
+    onward: { proceed: rolledBack, nobodyLeft: rolledBack },
     whenBroken: broken,
   });
   const rollbackNeeded = Choice.jsonata(scope, "RollbackNeeded")
@@ -37,14 +37,14 @@ export function patchBatch(scope: Construct, props: PatchBatchProps): IChainable
   }).next(rollbackNeeded);
 
   const prepare = inOrder(PHASES.prepare, done, (step, next) =>
-    runStep(scope, { ...props, step, hosts: "hosts", then: { proceed: next, nobodyLeft: done }, whenBroken: broken }),
+    runStep(scope, { ...props, step, hosts: "hosts", onward: { proceed: next, nobodyLeft: done }, whenBroken: broken }),
   );
   const apply = inOrder(PHASES.apply, rollbackNeeded, (step, next) =>
     runStep(scope, {
       ...props,
       step,
       hosts: "hosts",
-      then: { proceed: next, nobodyLeft: rollbackNeeded },
+      onward: { proceed: next, nobodyLeft: rollbackNeeded },
       whenBroken: takeAllBack,
     }),
   );

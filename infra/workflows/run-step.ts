@@ -15,7 +15,7 @@ export interface RunStepProps {
   readonly waitSliceSeconds: number;
   readonly pauseSeconds: number;
   /** Where the batch goes when the hosts have answered. */
-  readonly then: Readonly<Record<Exclude<CollectVerdict, "pending">, IChainable>>;
+  readonly onward: Readonly<Record<Exclude<CollectVerdict, "pending">, IChainable>>;
   /** Where it goes when the machinery itself fails; `$broken` says how. */
   readonly whenBroken: IChainable;
 }
@@ -67,7 +67,7 @@ export function runStep(scope: Construct, props: RunStepProps): IChainable {
   const pause = Wait.jsonata(scope, `${title}Pause`, { time: WaitTime.duration(Duration.seconds(props.pauseSeconds)) });
   const choice = Choice.jsonata(scope, `${title}Verdict`);
 
-  const branches: Record<CollectVerdict, IChainable> = { pending: pause, ...props.then };
+  const branches: Record<CollectVerdict, IChainable> = { pending: pause, ...props.onward };
   for (const verdict of COLLECT_VERDICTS) {
     choice.when(Condition.jsonata(`{% $verdict = '${verdict}' %}`), branches[verdict]);
   }

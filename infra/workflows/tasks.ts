@@ -32,6 +32,7 @@ const PASSING = [
   "RequestTimeout",
   "TimeoutError",
   "InvalidInstanceId",
+  "ConditionalRequestConflict",
 ];
 
 /** Six tries over about two minutes, spread so that batches that were throttled together do not come back together. */

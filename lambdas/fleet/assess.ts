@@ -1,0 +1,89 @@
+import type { BatchItem, HostOutcome, Wave, WaveVerdict } from "../../contract/run.ts";
+import type { Phase, StepName } from "../../contract/steps.ts";
+import { PHASES } from "../../contract/steps.ts";
+import { firstFailure, type HostResults, hostOutcome, passed } from "./host-outcome.ts";
+import { batchItems } from "./waves.ts";
+
+/** How a host came out of a phase: it got through, had nothing to do, was held back for a reason of its own, or failed. */
+type Standing = "through" | "nothingToDo" | "blocked" | "failed";
+
+export interface WaveSeen {
+  readonly wave: Wave;
+  readonly results: ReadonlyMap<string, HostResults>;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/**
+ * Whether the run goes on after a phase of a wave. Pure. A host that gave no answer counts as failed. Failures of both phases count
+ * against one budget.
+ */
+export function assessWave(
+  { wave, results, names }: WaveSeen,
+  phase: Phase,
+  policy: { readonly errorBudget: number; readonly dryRun: boolean },
+): WaveVerdict {
+  const hosts = wave.batches.flat();
+  const standings = hosts.map((id) => ({ id, standing: standing(results.get(id) ?? {}, phase, policy.dryRun) }));
+  const count = (wanted: Standing) => standings.filter(({ standing }) => standing === wanted).length;
+  const failed = count("failed");
+  const allowed = Math.floor(policy.errorBudget * hosts.length);
+  const verdict = { wave: wave.index, phase, hosts: hosts.length, failed, allowed };
+  const word = hosts.length === 1 ? "host" : "hosts";
+
+  if (failed > allowed) {
+    const first = standings.filter(({ standing }) => standing === "failed").slice(0, 5);
+    const why = first.map(({ id }) => `${names.get(id) ?? id} (${reason(results.get(id) ?? {})})`).join(", ");
+    const more = failed > first.length ? `, and ${failed - first.length} more` : "";
+    return {
+      ...verdict,
+      decision: "stop",
+      reason: `${failed} of ${hosts.length} ${word} failed, ${allowed} may: ${why}${more}`,
+    };
+  }
+  const provesNothing = wave.index === 0 && count("through") === 0 && count("nothingToDo") < hosts.length;
+  if (provesNothing)
+    return {
+      ...verdict,
+      decision: "stop",
+      reason: `no canary got through (${count("blocked")} blocked, ${failed} failed): nothing is proven`,
+    };
+  const parts = [`${count("through")} of ${hosts.length} ${word} got through`];
+  if (count("nothingToDo") > 0) parts.push(`${count("nothingToDo")} had nothing to do`);
+  if (count("blocked") > 0) parts.push(`${count("blocked")} blocked`);
+  if (failed > 0) parts.push(`${failed} failed and ${allowed} may`);
+  return { ...verdict, decision: "continue", reason: parts.join(", ") };
+}
+
+/** The batches to apply: of each only the hosts that passed everything that prepares them. */
+export function applyItems(runId: string, { wave, results }: WaveSeen): BatchItem[] {
+  return batchItems(runId, wave, (id) => passed(results.get(id)?.[LAST_OF_PREPARE]));
+}
+
+const LAST_OF_PREPARE: StepName = PHASES.prepare[PHASES.prepare.length - 1] as StepName;
+
+function standing(results: HostResults, phase: Phase, dryRun: boolean): Standing {
+  return phase === "prepare" ? prepared(results) : APPLIED[hostOutcome(results, dryRun)];
+}
+
+function prepared(results: HostResults): Standing {
+  const answers = PHASES.prepare.map((step) => results[step]);
+  if (answers.some((answer) => answer?.outcome === "failed")) return "failed";
+  if (answers.some((answer) => answer?.outcome === "blocked")) return "blocked";
+  if (answers.some((answer) => answer?.outcome === "nothingToDo")) return "nothingToDo";
+  return passed(results[LAST_OF_PREPARE]) ? "through" : "failed";
+}
+
+const APPLIED: Readonly<Record<HostOutcome, Standing>> = {
+  committed: "through",
+  planned: "through",
+  nothingToDo: "nothingToDo",
+  blocked: "blocked",
+  rolledBack: "failed",
+  unchanged: "failed",
+  inDoubt: "failed",
+};
+
+function reason(results: HostResults): string {
+  const failure = firstFailure(results);
+  return failure === null ? "no answer was seen" : `${failure.step}: ${failure.code}`;
+}
