@@ -32,6 +32,8 @@ export interface BackupRequest {
   readonly runId: string;
   /** What is about to be installed; null for a backup made for its own sake. */
   readonly lock: Lock | null;
+  /** Those of the lock whose files are there to be read. @default all */
+  readonly fetched?: Lock["entries"];
   /** Measures a part of the work. */
   timed<T>(part: string, work: () => Promise<T>): Promise<T>;
 }
@@ -58,7 +60,7 @@ export async function planBackup(machine: Machine, request: BackupRequest): Prom
   const { lock, timed } = request;
   // The lists are read by other processes: the look at the tree goes on meanwhile.
   const [change, before] = await Promise.all([
-    timed("lists", async () => (lock === null ? NOTHING : await expectedChange(machine, lock))),
+    timed("lists", async () => (lock === null ? NOTHING : await expectedChange(machine, lock, request.fetched))),
     timed("scan", async () => scanTree(machine, PACKAGE_SCOPE)),
   ]);
   const set = pathSet(change, before);

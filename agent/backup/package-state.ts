@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Failure } from "../../contract/failures.ts";
 import type { Lock } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
-import { codeOf, onMachine } from "../host/files.ts";
+import { onMachine } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 import { parseContents, parseDiversions } from "./canonical.ts";
 import type { PackageState } from "./manifest.ts";
@@ -30,10 +30,14 @@ export function statusDigest(machine: Pick<Machine, "root">): string {
 }
 
 /** What a lock will touch: lists of what is installed now, contents of the locked .debs, diversions. */
-export async function expectedChange(machine: Machine, lock: Lock): Promise<ExpectedChange> {
+export async function expectedChange(
+  machine: Machine,
+  lock: Lock,
+  fetched: Lock["entries"] = lock.entries,
+): Promise<ExpectedChange> {
   const names = [...lock.entries, ...lock.removals].map((entry) => entry.name);
   const newPaths: string[] = [];
-  const queue = [...lock.entries];
+  const queue = [...fetched];
   const work = async () => {
     for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
       const deb = `${HOST_PATHS.archives}/${entry.file}`;
@@ -47,8 +51,14 @@ export async function expectedChange(machine: Machine, lock: Lock): Promise<Expe
     packages: names,
     oldPaths: listedPaths(machine, new Set(names)),
     newPaths,
-    diversions: parseDiversions(readFileSync(onMachine(machine, `${DPKG}/diversions`), "utf8")),
+    diversions: parseDiversions(diversionsText(machine)),
   };
+}
+
+/** A host that never diverted anything may lack the file. */
+function diversionsText(machine: Pick<Machine, "root">): string {
+  const full = onMachine(machine, `${DPKG}/diversions`);
+  return existsSync(full) ? readFileSync(full, "utf8") : "";
 }
 
 /** Paths in dpkg's lists of the named packages, whatever their architecture. */
@@ -70,14 +80,4 @@ async function lines(machine: Machine, file: string, args: readonly string[]): P
     .split("\n")
     .filter((line) => line !== "")
     .sort();
-}
-
-/** The text of a file of the machine, or null when there is none. */
-export function readIfThere(machine: Pick<Machine, "root">, path: string): string | null {
-  try {
-    return readFileSync(onMachine(machine, path), "utf8");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return null;
-    throw error;
-  }
 }

@@ -95,10 +95,11 @@ export function pathSet(change: ExpectedChange, before: Tree): PathSet {
   for (const [folder, paths] of state) keepSmall(folder, paths, STATE_BYTES);
   keepSmall("/boot", boot, BOOT_BYTES);
 
-  for (const path of [...wanted]) {
-    if (before.paths.get(path)?.type === "other") wanted.delete(path);
+  for (const path of [...wanted]) if (before.paths.get(path)?.type === "other") wanted.delete(path);
+  for (const { path, why } of before.skipped) {
+    wanted.delete(path);
+    notCovered.push({ path, why });
   }
-  for (const { path, why } of before.skipped) notCovered.push({ path, why });
   return {
     present: [...wanted].sort(byPath),
     absent: [...absent].filter((path) => !wanted.has(path)).sort(byPath),

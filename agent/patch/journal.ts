@@ -1,9 +1,8 @@
-import { rmSync } from "node:fs";
 import { z } from "zod";
 import { RunId } from "../../contract/envelope.ts";
 import { Failure } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
-import { onMachine, ownFolder, readOwn, writeOwn } from "../host/files.ts";
+import { ownFolder, readOwn, writeOwn } from "../host/files.ts";
 import { isRunning, ownProcess } from "../host/identity.ts";
 import type { Machine } from "../host/machine.ts";
 
@@ -89,6 +88,16 @@ export function writeJournal(machine: Machine, transaction: Transaction): Transa
   return transaction;
 }
 
+/** Starts the journal of a new change, in state `locked`. */
+export function beginTransaction(
+  machine: Machine,
+  start: Pick<Transaction, "runId" | "lockDigest" | "services" | "statusBefore">,
+): Transaction {
+  const empty = { format: 1, backupId: null, statusAfter: null, reason: null, comparison: null } as const;
+  const owner = ownProcess(machine);
+  return enter(machine, { ...empty, ...start, state: "locked", owner, entered: {} }, "locked");
+}
+
 /** Enters the next state, in this process's name. */
 export function enter(
   machine: Machine,
@@ -104,9 +113,4 @@ export function enter(
 /** Whether the process that owns the transaction still lives. */
 export function ownerAlive(machine: Pick<Machine, "root">, transaction: Transaction): boolean {
   return isRunning(machine, transaction.owner);
-}
-
-/** Removes the journal; for a transaction that ended before it changed anything. */
-export function forgetJournal(machine: Pick<Machine, "root">): void {
-  rmSync(onMachine(machine, JOURNAL), { force: true });
 }

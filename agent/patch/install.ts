@@ -1,0 +1,133 @@
+import type { StepOutcome } from "../../contract/envelope.ts";
+import { asFailure, Failure } from "../../contract/failures.ts";
+import { type Lock, lockDigest } from "../../contract/lock.ts";
+import type { StepDetails } from "../../contract/step-report.ts";
+import { statusDigest } from "../backup/package-state.ts";
+import { checkSums } from "../backup/validate.ts";
+import { nativeArchitecture } from "../host/dpkg.ts";
+import { activeServices } from "../host/services.ts";
+import { recordViolation } from "../security/violations.ts";
+import { applyLock } from "./apply.ts";
+import { type ClosedWorld, closeClosedWorld, deviations, openClosedWorld, simulate } from "./closed-world.ts";
+import { simulateHere } from "./host-simulation.ts";
+import { recordInstalled } from "./installed.ts";
+import { beginTransaction, enter, readJournal, type Transaction } from "./journal.ts";
+import { readLock } from "./lock-file.ts";
+import { rebootReasons } from "./reboot.ts";
+import type { Step, StepAnswer, StepContext } from "./step.ts";
+import { failedAndUndone, recover, requireClosed, rollbackDetails, undo } from "./transaction.ts";
+
+export interface InstallOptions {
+  /** Milliseconds apt and dpkg may take before they are ended and everything is rolled back. @default 45 minutes */
+  readonly deadlineMs?: number;
+  /** Installs without a way back; for a person who said so in so many words. @default false */
+  readonly withoutBackup?: boolean;
+}
+
+const DEADLINE_MS = 45 * 60_000;
+
+/** Installs exactly the lock of this run, or leaves the host as it was. */
+export const install: Step<"install"> = (context) => installWith(context, {});
+
+/** The install step with a deadline or without a backup. */
+export async function installWith(context: StepContext, options: InstallOptions): Promise<StepAnswer<"install">> {
+  const { machine, runId } = context;
+  const lock = readLock(machine, runId, context.dryRun);
+  if (lock.entries.length + lock.removals.length === 0)
+    return { outcome: { outcome: "nothingToDo", message: "the lock changes nothing" }, details: {} };
+  try {
+    if (context.dryRun) return await rehearse(context, lock);
+    const interrupted = await recover(context);
+    if (interrupted?.transaction.runId === runId) {
+      const failure = new Failure("installFailed", "an earlier attempt was interrupted; it has been rolled back");
+      return { outcome: failedAndUndone(failure, interrupted), details: rollbackDetails(interrupted.restored) };
+    }
+    const current = readJournal(machine);
+    if (current?.state === "trial" && current.runId === runId && current.lockDigest === lockDigest(lock))
+      return { outcome: succeeded(lock, 0), details: {} };
+    const ready = options.withoutBackup === true ? await beginWithout(context, lock) : requireBackup(context, lock);
+    return await installLocked(context, lock, ready, options.deadlineMs ?? DEADLINE_MS);
+  } catch (error) {
+    recordViolation(machine, runId, asFailure(error));
+    throw error;
+  } finally {
+    closeClosedWorld(machine);
+  }
+}
+
+/** The backup is the gate: whole, of this run and lock, and of the packages as they still are. */
+function requireBackup(context: StepContext, lock: Lock): Transaction {
+  const { machine, runId } = context;
+  requireClosed(context);
+  const transaction = readJournal(machine);
+  const digest = lockDigest(lock);
+  if (transaction?.state !== "backedUp" || transaction.runId !== runId || transaction.lockDigest !== digest)
+    throw new Failure("backupMissing", `there is no backup of run ${runId} for lock ${digest.slice(0, 12)}`);
+  if (transaction.backupId === null) throw new Failure("backupMissing", `run ${runId} has no backup`);
+  checkSums(machine, transaction.backupId);
+  requireUnchanged(context, transaction);
+  return transaction;
+}
+
+function requireUnchanged(context: StepContext, transaction: Transaction): void {
+  if (statusDigest(context.machine) === transaction.statusBefore) return;
+  throw new Failure(
+    "backupInvalid",
+    `${transaction.backupId}: packages were changed since it was made, by somebody else; make another backup`,
+  );
+}
+
+async function beginWithout({ machine, runId }: StepContext, lock: Lock): Promise<Transaction> {
+  machine.log.warn("installing without a backup, as asked: there will be no exact way back");
+  return beginTransaction(machine, {
+    runId,
+    lockDigest: lockDigest(lock),
+    services: await activeServices(machine),
+    statusBefore: statusDigest(machine),
+  });
+}
+
+async function installLocked(
+  context: StepContext,
+  lock: Lock,
+  ready: Transaction,
+  deadlineMs: number,
+): Promise<StepAnswer<"install">> {
+  const { machine, timed } = context;
+  const world = await timed("closed world", () => openClosedWorld(machine, lock));
+  await timed("simulation", () => requireExact(context, world));
+  requireUnchanged(context, ready);
+  const applying = enter(machine, ready, "applying");
+  const applied = await timed("apply", () => applyLock(context, world, deadlineMs));
+  if (applied.failure !== null) {
+    const { failure, log } = applied;
+    machine.log.error(`${failure.code}: ${failure.message}`);
+    const undone = await undo(context, applying, failure.message);
+    return { outcome: failedAndUndone(failure, undone), details: { ...rollbackDetails(undone.restored), log } };
+  }
+  const kept = await timed("record", () => recordInstalled(machine, applying));
+  enter(machine, applying, "trial", { statusAfter: statusDigest(machine) });
+  const details: StepDetails = { log: applied.log };
+  const reasons = rebootReasons(machine);
+  const outcome = succeeded(lock, kept);
+  if (reasons.length === 0 || outcome.outcome !== "succeeded") return { outcome, details };
+  return { outcome: { outcome: "rebootRequired", reasons, data: outcome.data }, details };
+}
+
+async function requireExact({ machine }: StepContext, world: ClosedWorld): Promise<void> {
+  const simulation = await simulate(machine, world.options, world.command);
+  const found = deviations(world.pooled, simulation, await nativeArchitecture(machine));
+  if (found.length > 0) throw new Failure("outsideLock", `apt ${found.slice(0, 10).join("; ")}. Nothing was changed`);
+}
+
+/** A dry run: the same question, asked of the downloaded files when they are there, else of the host's own repositories. */
+async function rehearse(context: StepContext, lock: Lock): Promise<StepAnswer<"install">> {
+  const { machine, timed } = context;
+  await timed("simulation", () => simulateHere(machine, lock));
+  return { outcome: succeeded(lock, 0), details: {} };
+}
+
+function succeeded(lock: Lock, conffilesKept: number): StepOutcome<"install"> {
+  const counts = { packages: lock.entries.length, removals: lock.removals.length, conffilesKept };
+  return { outcome: "succeeded", data: { lockDigest: lockDigest(lock), ...counts } };
+}
