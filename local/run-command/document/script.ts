@@ -56,6 +56,10 @@ export async function runScript(
   if (obstacle !== null) {
     return { exitCode: 1, stdout: "", stderr: "", stopped: null, error: `fork/exec /usr/bin/sh: ${obstacle}` };
   }
+  // Exec hears an abort, not that it has already happened.
+  if (signal.aborted) {
+    return { exitCode: STOPPED_EXIT_CODE, stdout: "", stderr: "", stopped: "cancelled", error: null };
+  }
   const environment = Object.entries({
     PATH: AGENT_PATH,
     ...inputs.environment,
