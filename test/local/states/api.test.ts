@@ -90,6 +90,19 @@ test("StopExecution ends what runs, at once and once", async () => {
   );
 });
 
+test("an execution stopped between two events adds nothing after ExecutionAborted", async () => {
+  const account = new Account();
+  account.machines.onHistory(({ executionArn, event }) => {
+    if (event.type === "PassStateEntered") account.machines.stopExecution({ executionArn });
+  });
+  const done = await account.run({ P: { Type: "Pass", Next: "Q" }, Q: { Type: "Pass", End: true } });
+  await account.clock.settle();
+  expect([done.status, types(account.history())]).toEqual([
+    "ABORTED",
+    ["ExecutionStarted", "PassStateEntered", "ExecutionAborted"],
+  ]);
+});
+
 test("TimeoutSeconds of the machine ends the execution as TIMED_OUT and nothing follows", async () => {
   const account = new Account();
   const done = await account.run({ W: { Type: "Wait", Seconds: 60, End: true } }, {}, { TimeoutSeconds: 30 });

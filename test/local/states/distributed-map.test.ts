@@ -97,6 +97,7 @@ test.each([
   [{ ToleratedFailurePercentage: 49 }, ["bad", "a"], false],
   [{ ToleratedFailurePercentage: "{% $states.input[0] = 'a' ? 0 : 100 %}" }, ["bad", "bad"], true],
   [{ ToleratedFailureCount: 0, ToleratedFailurePercentage: 100 }, ["bad", "a"], false],
+  [{ ToleratedFailureCount: 5, ToleratedFailurePercentage: 49 }, ["bad", "a"], false],
 ])("%j over %j is tolerated: %s", async (tolerance, items, tolerated) => {
   const account = new Account();
   const done = await account.run({ Map: hosts({ ...tolerance, MaxConcurrency: 1 }) }, items);

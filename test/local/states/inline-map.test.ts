@@ -37,6 +37,18 @@ test("iterations see the item, the outer variables and their own, and answer in 
   ]);
 });
 
+test("what an iteration assigns is gone with it", async () => {
+  const set = { Set: { Type: "Pass", Output: "{% $exists($own) %}", Assign: { own: 1 }, End: true } };
+  const output = await new Account().output(
+    {
+      Each: each(set, { MaxConcurrency: 1, End: undefined, Next: "After" }),
+      After: { Type: "Pass", Output: "{% [$states.input, $exists($own)] %}", End: true },
+    },
+    { list: [1, 2] },
+  );
+  expect(output).toEqual([false, false, false]);
+});
+
 test("MaxConcurrency 1 goes one by one, chained in the history as AWS does", async () => {
   const account = new Account();
   await account.run({ Each: each({ P: { Type: "Pass", End: true } }, { MaxConcurrency: 1 }) }, { list: [7, 8] });

@@ -239,6 +239,24 @@ test("TimeoutSeconds, also from an expression, ends a task as States.Timeout and
   });
 });
 
+test("a task whose fields do not evaluate is never scheduled, and the history says so once", async () => {
+  const account = new Account();
+  const done = await account.run({ T: invoke("plan", "{% $doesNotExist %}") });
+  expect(done.cause).toBe(
+    "An error occurred while executing the state 'T' (entered at the event id #2). The JSONata expression '$doesNotExist' specified for the field 'Arguments/Payload' returned nothing (undefined).",
+  );
+  expect(types(account.history())).toEqual([
+    "ExecutionStarted",
+    "TaskStateEntered",
+    "EvaluationFailed",
+    "ExecutionFailed",
+  ]);
+  const never = await new Account().run({ T: invoke("plan", {}, { TimeoutSeconds: "{% 0 %}" }) });
+  expect(never.cause).toBe(
+    "An error occurred while executing the state 'T' (entered at the event id #2). The field 'TimeoutSeconds' is 0; it must be a whole number of at least 1.",
+  );
+});
+
 test("results over 256 KiB are States.DataLimitExceeded, which only its own name catches", async () => {
   const account = new Account();
   account.functions.set("big", () => "é".repeat(131_072));

@@ -128,6 +128,27 @@ test("an answer that comes before the call has returned is the task's result", a
   expect(await account.output(waiting())).toBe("early");
 });
 
+test("a call that returns after its token was answered leaves no trace in later states", async () => {
+  const account = new Account();
+  account.functions.set("keep", async ({ token }: { token: string }) => {
+    account.machines.sendTaskSuccess({ taskToken: token, output: '"early"' });
+    await account.clock.sleep(5000, new AbortController().signal);
+  });
+  await account.run({
+    ...waiting({ End: undefined, Next: "Bake" }),
+    Bake: { Type: "Wait", Seconds: 10, End: true },
+  });
+  expect(types(account.history()).slice(2)).toEqual([
+    "TaskScheduled",
+    "TaskStarted",
+    "TaskSucceeded",
+    "TaskStateExited",
+    "WaitStateEntered",
+    "WaitStateExited",
+    "ExecutionSucceeded",
+  ]);
+});
+
 test("a call that is not accepted fails the task without waiting, and its token is closed", async () => {
   const account = new Account();
   const done = await account.run(waiting());
