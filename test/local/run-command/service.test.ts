@@ -256,10 +256,11 @@ describe("rates", () => {
   test("never more than MaxConcurrency at once, here 40 % of five", async () => {
     const nodes = fleet(5);
     const { service } = runCommandOver(nodes);
-    const script =
-      "set -C; until : 2>/dev/null > /var/tmp/one || : 2>/dev/null > /var/tmp/two; do echo third; exit 9; done";
-    const held = `${script}; f=$(ls -t /var/tmp/one /var/tmp/two 2>/dev/null | head -1); sleep 0.3; rm -f "$f"`;
-    const { Command } = service.sendCommand({ ...shell(nodes, held), MaxConcurrency: "40%" });
+    const held = [
+      "slot=/var/tmp/one; mkdir $slot 2>/dev/null || { slot=/var/tmp/two; mkdir $slot; } || exit 9",
+      "sleep 0.3; rmdir $slot",
+    ];
+    const { Command } = service.sendCommand({ ...shell(nodes, ...held), MaxConcurrency: "40%" });
     let most = 0;
     let status = "";
     while (status !== "Success" && status !== "Failed") {
@@ -351,7 +352,9 @@ test("cancelling stops the running, withdraws the waiting and leaves the finishe
   while (detailsOf(service, Command.CommandId)[1] !== "InProgress") await delay(10);
   service.cancelCommand({ CommandId: Command.CommandId });
   const cancelling = detailsOf(service, Command.CommandId);
+  const askedAt = Date.now();
   const done = await ended(service, Command.CommandId);
+  expect(Date.now() - askedAt).toBeLessThan(3000);
   expect(cancelling).toEqual(["Success", "Cancelling", "Cancelled"]);
   expect(detailsOf(service, Command.CommandId)).toEqual(["Success", "Cancelled", "Cancelled"]);
   expect(done).toMatchObject({ Status: "Cancelled", StatusDetails: "Cancelled" });
