@@ -49,8 +49,7 @@ function describe(file: string): Entry {
   };
   if (stat.isDirectory()) return { type: "folder", ...common };
   if (stat.isSymbolicLink()) return { type: "link", ...common, target: readlinkSync(file) };
-  if (stat.isFile())
-    return { type: "file", ...common, content: hash("sha256", readFileSync(file), "hex") };
+  if (stat.isFile()) return { type: "file", ...common, content: hash("sha256", readFileSync(file), "hex") };
   return { type: stat.isFIFO() ? "fifo" : stat.isSocket() ? "socket" : "device", ...common };
 }
 

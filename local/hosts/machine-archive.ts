@@ -29,10 +29,15 @@ export async function readMachineArchive(
   exec: Exec,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<MachineArchive> {
+  // Without release info apt answers from the sources alone: at once, and also where no lists were ever fetched.
   const format = "$(SOURCESENTRY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)";
-  const listed = await exec("apt-get", ["indextargets", "--format", format, "Created-By: Packages"], {
-    deadlineMs: 30_000,
-  });
+  const listed = await exec(
+    "apt-get",
+    ["indextargets", "--no-release-info", "--format", format, "Created-By: Packages"],
+    {
+      deadlineMs: 30_000,
+    },
+  );
   const targets = listed.stdout.split("\n").flatMap((line) => {
     const [entry, uri, release, component] = line.split("\t");
     return entry && uri && release && component === "main" ? [{ entry, uri, release }] : [];
@@ -40,7 +45,7 @@ export async function readMachineArchive(
   const main = targets.find((target) => RELEASES.includes(target.release));
   const security = targets.find((target) => RELEASES.some((release) => target.release === `${release}-security`));
   if (main === undefined || security === undefined) {
-    const found = targets.map((target) => `${target.uri} ${target.release}`).join(", ") || "nothing";
+    const found = [...new Set(targets.map((target) => `${target.uri} ${target.release}`))].join(", ") || "nothing";
     throw new HostsFailure(
       "archiveMissing",
       `apt's configuration names no Debian archive with the pockets main and security; it names ${found}.\n` +
