@@ -1,4 +1,5 @@
 import { Duration } from "aws-cdk-lib";
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
   Architecture,
   Code,
@@ -46,6 +47,10 @@ export class FleetFunctions extends Construct {
   }
 
   #build(name: FleetFunctionName, folder: string, props: FleetFunctionsProps): IFunction {
+    const logGroup = new LogGroup(this, `${name}-logs`, { retention: props.keepLogsDays });
+    // Its own role, so that it may write its own log and no other; the managed policy would allow every log of the account.
+    const role = new Role(this, `${name}-role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+    logGroup.grantWrite(role);
     return new LambdaFunction(this, name, {
       description: `AutoPatch: ${name}`,
       code: Code.fromAsset(folder),
@@ -56,7 +61,8 @@ export class FleetFunctions extends Construct {
       // A batch whose lines were cut is read host by host; a report reads the plan of every host.
       timeout: Duration.seconds(name === "report" ? 300 : 60),
       environment: { ...props.environment },
-      logGroup: new LogGroup(this, `${name}-logs`, { retention: props.keepLogsDays }),
+      role,
+      logGroup,
       tracing: Tracing.ACTIVE,
       ...(name === "on-event" ? { deadLetterQueue: props.deadLetters, retryAttempts: 2 } : {}),
     }) as IFunction;

@@ -1,8 +1,9 @@
-import { Stack, Validations } from "aws-cdk-lib";
+import { Stack } from "aws-cdk-lib";
 import { ManagedPolicy, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
+import { acknowledgeObjects } from "./acknowledge.ts";
 
 /**
  * What a host may do, for a user to attach to instance roles beside AmazonSSMManagedInstanceCore. `aws:userid` is the role's id and
@@ -31,9 +32,6 @@ export class HostPolicy extends Construct {
         }),
       ],
     });
-    Validations.of(this.policy).acknowledge({
-      id: "AwsSolutions-IAM5",
-      reason: "The only wildcard stands after the host's own prefix, which IAM fills in for each caller.",
-    });
+    acknowledgeObjects(this.policy, props.bucket, ["hosts/<aws:userid>/*"]);
   }
 }

@@ -1,5 +1,5 @@
 import { ArnFormat, Stack } from "aws-cdk-lib";
-import type { IGrantable } from "aws-cdk-lib/aws-iam";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
@@ -7,6 +7,7 @@ import { DefinitionBody, type IChainable, LogLevel, QueryLanguage, StateMachine 
 import { Construct } from "constructs";
 import { patchBatch } from "../workflows/patch-batch.ts";
 import { patchFleet } from "../workflows/patch-fleet.ts";
+import { acknowledgeAnyResource, acknowledgeObjects, acknowledgeWildcard, logicalIdOf } from "./acknowledge.ts";
 import type { FleetFunctions } from "./fleet-functions.ts";
 
 export interface StateMachinesProps {
@@ -56,7 +57,27 @@ export class StateMachines extends Construct {
     };
     this.patchBatch = machine("PatchBatch", (parts) => patchBatch(parts, props));
     this.patchFleet = machine("PatchFleet", (parts) => patchFleet(parts, { ...props, patchBatch: this.patchBatch }));
-    const reader: IGrantable = this.patchFleet;
-    props.key.grantDecrypt(reader);
+    for (const [sid, action, resource] of [
+      ["ReadItems", "s3:GetObject", props.bucket.arnForObjects("runs/*")],
+      ["UseKey", "kms:Decrypt", props.key.keyArn],
+    ] as const) {
+      this.patchFleet.addToRolePolicy(new PolicyStatement({ sid, actions: [action], resources: [resource] }));
+    }
+    this.#acknowledge(props);
+  }
+
+  #acknowledge({ functions, bucket }: StateMachinesProps): void {
+    const name = (machine: StateMachine) => `{"Fn::Select":[6,{"Fn::Split":[":",{"Ref":"${logicalIdOf(machine)}"}]}]}`;
+    const executions = `arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:`;
+    const anyOf = "Executions are made at run time, and the machine's name stands before the wildcard.";
+    acknowledgeObjects(this.patchFleet, bucket, ["runs/*"]);
+    acknowledgeWildcard(this.patchFleet, `${executions}${name(this.patchBatch)}*`, anyOf);
+    for (const end of [":*", "/*:*"])
+      acknowledgeWildcard(this.patchFleet, `${executions}${name(this.patchFleet)}${end}`, anyOf);
+    for (const machine of [this.patchBatch, this.patchFleet]) {
+      acknowledgeAnyResource(machine, "X-Ray and the delivery of logs know no resources.");
+      for (const lambda of Object.values(functions))
+        acknowledgeWildcard(machine, `<${logicalIdOf(lambda)}.Arn>:*`, "Versions of one of our own functions.");
+    }
   }
 }

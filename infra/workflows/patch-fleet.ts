@@ -113,7 +113,11 @@ function wavePhase(scope: Construct, title: string, phase: Phase, props: PatchFl
     mapExecutionType: StateMachineType.STANDARD,
     maxConcurrency: props.batchesAtOnce,
     toleratedFailurePercentage: 100,
-    itemReader: new S3JsonItemReader({ bucket: props.bucket, key: `{% $waves[$wave].${phase} %}` }),
+    itemReader: new S3JsonItemReader({
+      // By name: given the bucket itself, CDK would let the machine read all of it.
+      bucketNamePath: props.bucket.bucketName,
+      key: `{% $waves[$wave].${phase} %}`,
+    }),
     itemSelector: { item: "{% $states.context.Map.Item.Value %}" },
     outputs: {},
   });
