@@ -8,6 +8,8 @@ const LOAD: Partial<Record<ProgramName, () => Promise<Program>>> = {
   step: () => import("./programs/step.ts"),
   manager: () => import("./programs/manager.ts"),
   download: () => import("./programs/download.ts"),
+  install: () => import("./programs/install.ts"),
+  rollback: () => import("./programs/rollback.ts"),
 };
 
 const HELP = `autopatch PROGRAM …

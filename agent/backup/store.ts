@@ -17,6 +17,8 @@ export const BACKUP_FILES = {
   /** The same look when the install had ended; written by the install. */
   after: "after.scan.zst",
   installed: "installed.json",
+  /** What installed.json becomes once the install was undone. */
+  undone: "undone.json",
 } as const;
 
 type Rooted = Pick<Machine, "root">;
@@ -89,6 +91,13 @@ export function readManifest(machine: Rooted, id: string): Manifest {
 /** What the install that this backup belongs to left; null when none ended. */
 export function readInstalled(machine: Rooted, id: string): InstalledRecord | null {
   return readRecord(machine, id, BACKUP_FILES.installed, InstalledRecord);
+}
+
+/** The install of this backup no longer stands. */
+export function markUndone(machine: Rooted, id: string): void {
+  const file = (name: string) => onMachine(machine, `${backupFolder(id)}/${name}`);
+  if (lstatOrNull(file(BACKUP_FILES.installed)) !== null)
+    renameSync(file(BACKUP_FILES.installed), file(BACKUP_FILES.undone));
 }
 
 function readRecord<T>(machine: Rooted, id: string, file: string, schema: z.ZodType<T>): T | null {

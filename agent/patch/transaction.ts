@@ -3,6 +3,7 @@ import { failed } from "../../contract/envelope.ts";
 import { Failure } from "../../contract/failures.ts";
 import type { StepDetails } from "../../contract/step-report.ts";
 import { type Restored, restoreBackup } from "../backup/restore.ts";
+import { markUndone } from "../backup/store.ts";
 import { withPackageLocks } from "../host/hold-package-locks.ts";
 import { endLeftovers } from "../host/leftovers.ts";
 import { settleServices } from "../host/services.ts";
@@ -44,6 +45,7 @@ export async function undo(context: StepContext, transaction: Transaction, reaso
   );
   const services = await settleServices(machine, transaction.services, new Date(Number(window.from / 1_000_000n)));
   if (services.length > 0) machine.log.info(`restarted ${services.join(", ")}`);
+  markUndone(machine, backupId);
   const { identical, differences } = restored;
   const comparison = { identical, differences: differences.length, restored: restored.restored };
   return { transaction: enter(machine, rolling, "rolledBack", { comparison }), restored };

@@ -6,4 +6,9 @@ export const STEP_CODE: { readonly [S in StepName]?: () => Promise<Step<S>> } = 
   preflight: async () => (await import("../patch/preflight.ts")).preflight,
   download: async () => (await import("../patch/download.ts")).download,
   verify: async () => (await import("../patch/verify.ts")).verify,
+  backup: async () => (await import("../backup/backup-step.ts")).backup,
+  install: async () => (await import("../patch/install.ts")).install,
+  validate: async () => (await import("../patch/validate.ts")).validate,
+  commit: async () => (await import("../patch/commit.ts")).commit,
+  rollback: async () => (await import("../patch/rollback.ts")).rollback,
 };

@@ -1,0 +1,61 @@
+import { EXIT, Failure } from "../../contract/failures.ts";
+import { formatBackupList, listBackups } from "../backup/list.ts";
+import { findBackup } from "../backup/store.ts";
+import { validateBackup } from "../backup/validate.ts";
+import { restoreSystem } from "../patch/restore-system.ts";
+import { openCommand } from "./command.ts";
+import { keepOperation } from "./keep-operation.ts";
+import { readFlags, Usage } from "./program.ts";
+import { requireRoot } from "./require-root.ts";
+import { rollbackText } from "./undo-report.ts";
+
+export const help = `rollback.sh --list-backups
+rollback.sh --validate-backup BACKUP
+rollback.sh --restore-system BACKUP [--force]
+
+BACKUP is an id as listed, the path of its folder, or latest.
+  --list-backups     the backups of this host, newest last; * marks the latest
+  --validate-backup  reads a whole backup against its manifest
+  --restore-system   puts packages and their files back to what the backup says, and compares
+  --force            goes back also when somebody changed packages since
+`;
+
+const TABLE = {
+  "list-backups": { type: "boolean" },
+  "validate-backup": { type: "string" },
+  "restore-system": { type: "string" },
+  force: { type: "boolean" },
+} as const;
+
+export async function run(args: readonly string[]): Promise<number> {
+  const { flags } = readFlags("rollback.sh", TABLE, args);
+  const verbs = (["list-backups", "validate-backup", "restore-system"] as const).filter((v) => flags[v] !== undefined);
+  if (verbs.length !== 1)
+    throw new Usage("rollback.sh: say one of --list-backups, --validate-backup, --restore-system");
+  requireRoot();
+  const { machine, context } = openCommand("rollback", { dryRun: false });
+  if (flags["list-backups"] === true) {
+    process.stdout.write(formatBackupList(listBackups(machine)));
+    return EXIT.ok;
+  }
+  const validate = flags["validate-backup"];
+  if (validate !== undefined) {
+    const manifest = await validateBackup(machine, findBackup(machine, validate));
+    process.stdout.write(`${manifest.id} is valid: ${manifest.entries.length} paths, as on ${manifest.createdAt}\n`);
+    return EXIT.ok;
+  }
+  const id = findBackup(machine, flags["restore-system"] ?? "");
+  return await keepOperation(context, "rollback.sh", async () => {
+    const restored = await restoreSystem(context, id, flags.force === true);
+    for (const one of restored)
+      process.stdout.write(
+        rollbackText({ ...one, differences: [...one.differences], notCovered: [...one.notCovered] }),
+      );
+    const wrong = restored.filter((one) => !one.identical);
+    if (wrong.length === 0) return EXIT.ok;
+    throw new Failure(
+      "rollbackIncomplete",
+      `${wrong.map((one) => one.backupId).join(", ")}: see the differences above`,
+    );
+  });
+}
