@@ -16,6 +16,7 @@ import { detectPrivilege, type Privilege } from "../../agent/host/sandbox/privil
 import { removeTree } from "../../agent/host/sandbox/sandbox.ts";
 import { type BaseRecipe, type BaseVariant, baseRecipe, recipeDigest } from "./base-recipe.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { findBootstrapper } from "./bootstrapper.ts";
 import { takeBuildLock } from "./build-lock.ts";
 import { HostsFailure } from "./failure.ts";
 import { type MachineArchive, readMachineArchive } from "./machine-archive.ts";
@@ -73,7 +74,8 @@ export async function openBase(options: BaseOptions): Promise<Base> {
     if (existsSync(folder)) return { ...base, cached: true };
     await sweepBuilds(cache, basename(folder), privilege);
     await requireSpace(cache, recipe);
-    await build({ exec, recipe, archive, privilege, folder, progress, signal: options.signal });
+    const program = await findBootstrapper(exec, join(cache, "tools"), progress);
+    await build({ exec, program, recipe, archive, privilege, folder, progress, signal: options.signal });
     return { ...base, cached: false };
   } finally {
     await lock.release();
@@ -82,6 +84,7 @@ export async function openBase(options: BaseOptions): Promise<Base> {
 
 interface Build {
   readonly exec: Exec;
+  readonly program: string;
   readonly recipe: BaseRecipe;
   readonly archive: MachineArchive;
   readonly privilege: Privilege;

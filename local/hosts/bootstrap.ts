@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CommandNotFound, type Exec, type ExecResult } from "../../agent/host/exec.ts";
+import type { Exec, ExecResult } from "../../agent/host/exec.ts";
 import { type Privilege, USER_NAMESPACE_FLAGS } from "../../agent/host/sandbox/privilege.ts";
 import type { BaseRecipe } from "./base-recipe.ts";
 import { HostsFailure } from "./failure.ts";
@@ -13,6 +13,8 @@ export interface Bootstrap {
   readonly recipe: BaseRecipe;
   readonly archive: MachineArchive;
   readonly privilege: Privilege;
+  /** mmdebstrap, see bootstrapper.ts. */
+  readonly program: string;
   /** Empty folder that becomes the root. Its parent is used for what is only needed meanwhile. */
   readonly root: string;
   readonly progress: (phase: string) => void;
@@ -22,7 +24,7 @@ export interface Bootstrap {
 /**
  * Unpacks and configures a Debian root with mmdebstrap (17 s for minbase where debootstrap takes 29 s), in namespaces of its own, so that
  * nothing stays mounted however it ends.
- * @throws HostsFailure `registryUnreachable` with the URL and apt's words, `toolMissing`, `commandFailed`
+ * @throws HostsFailure `registryUnreachable` with the URL and apt's words, `commandFailed`
  */
 export async function bootstrap(how: Bootstrap): Promise<void> {
   const { recipe, archive } = how;
@@ -37,12 +39,12 @@ export async function bootstrap(how: Bootstrap): Promise<void> {
   ];
   const source = `deb [signed-by=${keyring}] ${archive.mirror} ${recipe.suite} main`;
   if (how.privilege === "root") {
-    await run(how, ["mmdebstrap", "--mode=root", "--format=directory", ...options, recipe.suite, how.root, source]);
+    await run(how, [how.program, "--mode=root", "--format=directory", ...options, recipe.suite, how.root, source]);
     return;
   }
   // mmdebstrap maps ids its own way; a tar file carries them over to the mapping the sandboxes use.
   const tar = join(how.root, "..", "root.tar");
-  await run(how, ["mmdebstrap", "--mode=unshare", "--format=tar", ...options, recipe.suite, tar, source]);
+  await run(how, [how.program, "--mode=unshare", "--format=tar", ...options, recipe.suite, tar, source]);
   how.progress("unpacking the base");
   await run(how, ["unshare", ...USER_NAMESPACE_FLAGS, "tar", "-C", how.root, "--exclude=./dev/*", "-xpf", tar]);
   await run(how, ["rm", tar]);
@@ -53,30 +55,16 @@ async function run(how: Bootstrap, command: readonly string[]): Promise<void> {
     how.privilege === "root"
       ? ["unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"]
       : [];
-  let result: ExecResult;
-  try {
-    result = await how.exec("setpriv", ["--pdeathsig", "KILL", ...namespaces, ...command], {
-      deadlineMs: DEADLINE_MS,
-      ...(how.signal === undefined ? {} : { signal: how.signal }),
-      onStderr: (chunk) => {
-        for (const [, phase] of chunk.matchAll(/^I: (.+?)(?:\.\.\.)?$/gm)) if (phase !== undefined) how.progress(phase);
-      },
-    });
-  } catch (error) {
-    if (error instanceof CommandNotFound) throw missing(error.file);
-    throw error;
-  }
+  const result = await how.exec("setpriv", ["--pdeathsig", "KILL", ...namespaces, ...command], {
+    deadlineMs: DEADLINE_MS,
+    ...(how.signal === undefined ? {} : { signal: how.signal }),
+    onStderr: (chunk) => {
+      for (const [, phase] of chunk.matchAll(/^I: (.+?)(?:\.\.\.)?$/gm)) if (phase !== undefined) how.progress(phase);
+    },
+  });
   if (result.exitCode === 0) return;
   const words = `${result.stdout}\n${result.stderr}`;
-  if (/failed to execute mmdebstrap|mmdebstrap: (command )?not found/i.test(words)) throw missing("mmdebstrap");
   throw explain(how.archive, words, result);
-}
-
-function missing(tool: string): HostsFailure {
-  return new HostsFailure(
-    "toolMissing",
-    `${tool} is not installed, and the base is built with it.\n  apt-get install ${tool}`,
-  );
 }
 
 function explain(archive: MachineArchive, words: string, result: ExecResult): HostsFailure {

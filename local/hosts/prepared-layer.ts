@@ -1,6 +1,5 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { openSandbox } from "../../agent/host/sandbox/sandbox.ts";
+import { openSandbox, removeTree } from "../../agent/host/sandbox/sandbox.ts";
 import type { Base } from "./base.ts";
 import { HostsFailure } from "./failure.ts";
 import { writeInside } from "./inside.ts";
@@ -54,7 +53,7 @@ export async function prepareLayer(
     "etc/apt/sources.list.d",
     "etc/apt/apt.conf.d/90machine",
   ]) {
-    rmSync(join(sandbox.upper, trace), { recursive: true, force: true });
+    await removeTree(join(sandbox.upper, trace), privilege);
   }
   return sandbox.upper;
 }
