@@ -15,12 +15,15 @@ export interface PackagesIndex {
   readonly prefix: string;
 }
 
-/** The Packages indexes apt plans from. */
+/** The Packages indexes apt plans from. @throws Failure `signatureInvalid` */
 export async function readIndexTargets(machine: Machine): Promise<PackagesIndex[]> {
   const result = await machine.exec("apt-get", ["indextargets", "Identifier: Packages"], {
     deadlineMs: 60_000,
   });
-  if (result.exitCode !== 0) throw new Failure("resolverFailed", `apt-get indextargets: ${result.stderr.trim()}`);
+  if (result.exitCode !== 0) {
+    // Nothing else makes it fail than a list, mostly a Release file, that apt wrote itself and now cannot read.
+    throw new Failure("signatureInvalid", `apt cannot read its own lists: ${result.stderr.trim()}`);
+  }
   return parseIndexTargets(result.stdout);
 }
 

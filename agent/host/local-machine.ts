@@ -1,3 +1,4 @@
+import { Failure } from "../../contract/failures.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { exec } from "./exec.ts";
@@ -18,4 +19,10 @@ export function localMachine(program: string, config: Pick<Config, "AUTOPATCH_LO
       stderr: (line) => process.stderr.write(`${line}\n`),
     }),
   };
+}
+
+/** @throws Failure `notRoot` */
+export function requireRoot(): void {
+  const uid = process.geteuid?.() ?? 0;
+  if (uid !== 0) throw new Failure("notRoot", `the agent runs as user ${uid}: run it with sudo, or through SSM`);
 }

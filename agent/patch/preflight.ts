@@ -7,6 +7,7 @@ import { fileSystemOf } from "../host/disk.ts";
 import { dpkgPackages, hasDpkgUpdates, unfinishedPackages } from "../host/dpkg.ts";
 import { codeOf, onMachine, ownFolder } from "../host/files.ts";
 import { osRelease } from "../host/identity.ts";
+import { requireRoot } from "../host/local-machine.ts";
 import type { Machine } from "../host/machine.ts";
 import { packageLockHolder } from "../host/package-locks.ts";
 import { recordViolation } from "../security/violations.ts";
@@ -52,11 +53,6 @@ export const preflight: Step<"preflight"> = async (context) => {
   };
   return { outcome: { outcome: "succeeded", data }, details: { plan } };
 };
-
-function requireRoot(): void {
-  const uid = process.geteuid?.() ?? 0;
-  if (uid !== 0) throw new Failure("notRoot", `the agent runs as user ${uid}: run it with sudo, or through SSM`);
-}
 
 function requireNoOpenTransaction(context: StepContext): void {
   const journal = readJournal(context.machine);

@@ -1,7 +1,7 @@
 import type { Operation } from "../../contract/request.ts";
 import { fileTime } from "../host/clock.ts";
 import { type Config, hostPolicy, readConfig } from "../host/config.ts";
-import { localMachine } from "../host/local-machine.ts";
+import { localMachine, requireRoot } from "../host/local-machine.ts";
 import type { Machine } from "../host/machine.ts";
 import type { StepContext } from "../patch/step.ts";
 import { stepContext } from "./step-context.ts";
@@ -23,8 +23,9 @@ export interface CommandOptions {
   readonly runId?: string;
 }
 
-/** @throws Failure `configurationInvalid`, `pathUnsafe` */
+/** @throws Failure `notRoot`, `configurationInvalid`, `pathUnsafe` */
 export function openCommand(program: string, options: CommandOptions): Command {
+  requireRoot();
   const config = readConfig({ root: "/" });
   const level = options.verbose === true ? "debug" : config.AUTOPATCH_LOG_LEVEL;
   const machine = localMachine(program, { AUTOPATCH_LOG_LEVEL: level });

@@ -1,4 +1,4 @@
-import { EXIT, Failure } from "../../contract/failures.ts";
+import { EXIT } from "../../contract/failures.ts";
 import { readStatus, type Status, statusText } from "../telemetry/status.ts";
 import { openCommand } from "./command.ts";
 import { readFlags, suggestion, Usage } from "./program.ts";
@@ -36,8 +36,6 @@ export async function run(args: readonly string[]): Promise<number> {
     );
   }
   const { machine, context } = openCommand("manager", { dryRun: true });
-  if (process.geteuid?.() !== 0)
-    throw new Failure("notRoot", "the agent's state and backups can be read by root alone");
   const status = await readStatus(machine, context.policy);
   if (flags.quiet !== true) {
     const text =

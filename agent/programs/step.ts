@@ -7,7 +7,7 @@ import { STEP_TIMEOUT_SECONDS, STEPS, StepName } from "../../contract/steps.ts";
 import { type Config, readConfig } from "../host/config.ts";
 import { bootId } from "../host/identity.ts";
 import { type Instance, readInstance } from "../host/instance.ts";
-import { localMachine } from "../host/local-machine.ts";
+import { localMachine, requireRoot } from "../host/local-machine.ts";
 import type { Machine } from "../host/machine.ts";
 import type { StepAnswer, StepContext } from "../patch/step.ts";
 import { recordOperation } from "../telemetry/history.ts";
@@ -49,6 +49,7 @@ async function answer(
   try {
     const request = decodeRequest(text);
     who = { ...request, instanceId: who.instanceId };
+    requireRoot();
     const config = readConfig(machine);
     machine = localMachine("step", config);
     const instance = await readInstance(process.env, config);
