@@ -3,10 +3,11 @@ import { asFailure, Failure } from "../../contract/failures.ts";
 import { type Lock, type LockEntry, lockDigest } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { IndexedPackage } from "../host/apt-indexes.ts";
+import { holdsValidUntil } from "../host/apt-settings.ts";
 import { debControl } from "../host/dpkg.ts";
 import { onMachine, ownFolder } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
-import { stalenessOf } from "../security/release-file.ts";
+import { type Freshness, stalenessOf } from "../security/release-file.ts";
 import { recordViolation } from "../security/violations.ts";
 import { verifyArchives } from "./archives.ts";
 import { readLock } from "./lock-file.ts";
@@ -32,7 +33,11 @@ const holdAll: Step<"verify"> = async (context) => {
   ownFolder(machine, HOST_PATHS.work);
   const lock = readLock(machine, context.runId, context.dryRun);
   const releases = await context.timed("signatures", () => verifyReleases(machine));
-  requireFresh(releases, machine.clock.now(), policy.maximumMetadataAgeDays);
+  requireFresh(releases, {
+    now: machine.clock.now(),
+    maximumAgeDays: policy.maximumMetadataAgeDays,
+    holdsValidUntil: await holdsValidUntil(machine),
+  });
   await context.timed("indexes", async () => {
     const found = await findSigned(machine, releases, new Set(lock.entries.map(keyOf)));
     requireIndexed(lock, found);
@@ -45,9 +50,9 @@ const holdAll: Step<"verify"> = async (context) => {
   };
 };
 
-function requireFresh(releases: readonly SignedRelease[], now: Date, maximumAgeDays: number): void {
+function requireFresh(releases: readonly SignedRelease[], freshness: Freshness): void {
   for (const { file, release } of releases) {
-    const stale = stalenessOf(release, now, maximumAgeDays);
+    const stale = stalenessOf(release, freshness);
     if (stale !== null) throw new Failure("metadataStale", `${file}: ${stale}`);
   }
 }

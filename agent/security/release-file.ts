@@ -22,10 +22,17 @@ export function parseRelease(text: string): ReleaseFile {
 
 const DAY_MS = 86_400_000;
 
+export interface Freshness {
+  readonly now: Date;
+  readonly maximumAgeDays: number;
+  /** False on a host whose administrator told apt not to hold Release files to their Valid-Until; their age still counts. */
+  readonly holdsValidUntil: boolean;
+}
+
 /** Why a Release file is too old to be believed, in words; null when it is fresh. Pure. */
-export function stalenessOf(release: ReleaseFile, now: Date, maximumAgeDays: number): string | null {
+export function stalenessOf(release: ReleaseFile, { now, maximumAgeDays, holdsValidUntil }: Freshness): string | null {
   if (release.date === null) return "it has no Date, so nobody can tell how old it is";
-  if (release.validUntil !== null && release.validUntil < now) {
+  if (holdsValidUntil && release.validUntil !== null && release.validUntil < now) {
     return `it was valid until ${release.validUntil.toISOString()}, now it is ${now.toISOString()}`;
   }
   const days = (now.getTime() - release.date.getTime()) / DAY_MS;

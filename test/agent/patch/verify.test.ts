@@ -157,16 +157,28 @@ test("a lock of another run is not this run's", async () => {
   });
 });
 
-test("a Release older than the policy allows is refused though it is signed and unexpired", async () => {
-  const old = await bench.otherRepository(new Date(Date.now() - 3 * 86_400_000));
+test("a Release past its Valid-Until is refused, unless the host's own apt settings say it lives on a frozen mirror", async () => {
+  const old = await bench.otherRepository(new Date(Date.now() - 9 * 86_400_000));
   const other = await bench.host();
+  const frozen = (yes: boolean) =>
+    other.write("/etc/apt/apt.conf.d/95dates", `Acquire::Check-Valid-Until "${yes ? "false" : "true"}";\n`);
   other.write(KEYRING, readFileSync(old.keyring));
   other.write("/etc/apt/sources.list.d/autopatch-sample.sources", source(old.url, `Signed-By: ${KEYRING}`));
+  frozen(true);
   expect((await other.step("preflight")).result.outcome).toBe("succeeded");
   expect((await other.step("download")).result.outcome).toBe("succeeded");
-  const { result } = await other.step("verify", { policy: { maximumMetadataAgeDays: 2 } });
-  expect(result).toMatchObject({ outcome: "failed", code: "metadataStale" });
-  expect("message" in result && result.message).toMatch(/_InRelease: it is 3 days old \(.*\); 2 are allowed$/);
+  expect((await other.step("verify")).result.outcome).toBe("succeeded");
+  const aged = await other.step("verify", { policy: { maximumMetadataAgeDays: 8 } });
+  frozen(false);
+  const expired = await other.step("verify");
+  expect(aged.result).toMatchObject({ outcome: "failed", code: "metadataStale" });
+  expect("message" in aged.result && aged.result.message).toMatch(
+    /_InRelease: it is 9 days old \(.*\); 8 are allowed$/,
+  );
+  expect(expired.result).toMatchObject({ outcome: "failed", code: "metadataStale" });
+  expect("message" in expired.result && expired.result.message).toMatch(
+    /_InRelease: it was valid until .*, now it is /,
+  );
   await other.close();
 });
 

@@ -1,0 +1,301 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { decodeResult } from "../../../contract/frame.ts";
+import { HOST_PATHS } from "../../../contract/names.ts";
+import { encodeRequest } from "../../../contract/request.ts";
+import { inside } from "../../../local/hosts/inside.ts";
+import type { SampleRepository } from "../../../local/hosts/sample/repository.ts";
+import { type AgentHost, type Bench, holdLock, openBench, RUN, requestFor } from "../bench.ts";
+
+let bench: Bench;
+let host: AgentHost;
+beforeAll(async () => {
+  bench = await openBench();
+  host = await bench.host();
+  // The machine these tests run on may live on a frozen mirror, and its hosts get its apt settings.
+  host.write("/etc/apt/apt.conf.d/95dates", 'Acquire::Check-Valid-Until "true";\nAcquire::Check-Date "true";\n');
+});
+afterAll(() => bench.close());
+
+const SOURCES = "/etc/apt/sources.list.d/autopatch-sample.sources";
+const KEYRING = "/etc/apt/keyrings/autopatch-sample.gpg";
+
+function useRepository(
+  at: AgentHost,
+  repository: Pick<SampleRepository, "url" | "keyring">,
+  url = repository.url,
+): void {
+  at.write(KEYRING, readFileSync(repository.keyring));
+  at.write(SOURCES, `Types: deb\nURIs: ${url}\nSuites: stable\nComponents: main\nSigned-By: ${KEYRING}\n`);
+}
+
+test("a host with updates says what is pending and how it stands", async () => {
+  const { exit, result } = await host.step("preflight");
+  expect(exit).toBe(0);
+  expect(result).toMatchObject({
+    contractVersion: 1,
+    step: "preflight",
+    runId: RUN,
+    instanceId: host.id,
+    bootId: host.sandbox.bootId,
+    dryRun: false,
+    reportKey: null,
+    outcome: "succeeded",
+    data: {
+      release: "bookworm",
+      architecture: "amd64",
+      pending: 5,
+      downloadBytes: expect.any(Number),
+      figures: { totalPackages: 101, backupCount: 0, diskUsagePercent: expect.any(Number), securityViolations: 0 },
+    },
+  });
+});
+
+test("a host without updates has nothing to do", async () => {
+  const bare = await bench.host({ role: "plain" });
+  await bare.run("apt-mark", "hold", "webapp", "webapp-common", "reportd", "metricsd");
+  const { exit, result } = await bare.step("preflight");
+  expect(exit).toBe(0);
+  expect(result).toMatchObject({ outcome: "nothingToDo", message: "no updates are pending" });
+  expect(bare.report("preflight").plan?.leftOut.map((l) => [l.name, l.reason])).toEqual([
+    ["metricsd", "held"],
+    ["reportd", "held"],
+    ["webapp", "held"],
+    ["webapp-common", "held"],
+  ]);
+  await bare.close();
+});
+
+describe("what keeps a host from being patched is named", () => {
+  test("a lock that another program holds, with its name and pid, after a bounded wait", async () => {
+    const holder = await holdLock(host, "/var/lib/dpkg/lock-frontend");
+    const { exit, result } = await host.step("preflight", { policy: { lockWaitSeconds: 1 } });
+    await holder.release();
+    expect(result).toMatchObject({
+      outcome: "failed",
+      code: "packageLockHeld",
+      retryable: true,
+      message: `/var/lib/dpkg/lock-frontend is held by perl (process ${holder.pid}); waited 1 s for it`,
+    });
+    expect(exit).toBe(5);
+  });
+
+  test("a half-configured package", async () => {
+    const before = host.read("/var/lib/dpkg/status");
+    const changed = before.replace(/(Package: reportd\nStatus: install ok )installed/, "$1half-configured");
+    expect(changed).not.toBe(before);
+    host.write("/var/lib/dpkg/status", changed);
+    const { exit, result } = await host.step("preflight");
+    host.write("/var/lib/dpkg/status", before);
+    expect(result).toMatchObject({
+      outcome: "failed",
+      code: "packagesHalfConfigured",
+      message: "reportd 1.0-1 is half-configured: dpkg --configure -a finishes them",
+    });
+    expect(exit).toBe(6);
+  });
+
+  test("a disk that is too small for the plan, and one that is too full", async () => {
+    await host.run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", "/var/tmp");
+    const small = await host.step("preflight");
+    await host.run("dd", "if=/dev/zero", "of=/var/tmp/filler", "bs=1M", "count=7");
+    const full = await host.step("preflight");
+    await host.run("umount", "/var/tmp");
+    expect(small.result).toMatchObject({ outcome: "failed", code: "diskTooFull" });
+    expect("message" in small.result && small.result.message).toMatch(
+      /^32\.\d MB are needed \(downloads at \/var\/tmp\/autopatch\/archives 0\.0 MB, backup at \/var\/tmp\/autopatch_backups 32\.\d MB\), 8\.4 MB are free: free \d+ bytes$/,
+    );
+    expect(full.result).toMatchObject({
+      outcome: "failed",
+      code: "diskTooFull",
+      message: "the file system of /var/tmp/autopatch has 12.5 % free, 20 % are asked for",
+    });
+    expect(full.exit).toBe(6);
+  });
+
+  test("a user that is not root", async () => {
+    const request = encodeRequest(requestFor(host.id, "preflight", 90));
+    const answer = await host.run(
+      "setpriv",
+      "--reuid=65534",
+      "--regid=65534",
+      "--clear-groups",
+      HOST_PATHS.executable,
+      "step",
+      "preflight",
+      "--request",
+      request,
+    );
+    const decoded = decodeResult(answer.stdout);
+    expect(decoded.ok && decoded.result).toMatchObject({
+      outcome: "failed",
+      code: "notRoot",
+      message: "the agent runs as user 65534: run it with sudo, or through SSM",
+    });
+    expect(answer.exitCode).toBe(4);
+  });
+
+  test("a change of another run that is not finished", async () => {
+    const journal = {
+      format: 1,
+      runId: "run-0",
+      state: "trial",
+      lockDigest: "0".repeat(64),
+      backupId: null,
+      owner: { pid: 1, startTime: "0", bootId: "before" },
+      entered: {},
+      statusBefore: "",
+      statusAfter: null,
+      services: [],
+      reason: null,
+      comparison: null,
+    };
+    host.write(`${HOST_PATHS.state}/transaction.json`, JSON.stringify(journal), 0o600);
+    const { exit, result } = await host.step("preflight");
+    await host.run("rm", `${HOST_PATHS.state}/transaction.json`);
+    expect(result).toMatchObject({
+      outcome: "failed",
+      code: "transactionOpen",
+      message: "run run-0 is in state trial, and nobody is at work on it: commit it or roll it back first",
+    });
+    expect(exit).toBe(5);
+  });
+
+  test("a configuration line that is wrong, and a configuration others may write", async () => {
+    const before = host.read(HOST_PATHS.config);
+    host.write(HOST_PATHS.config, "AUTOPATCH_LOG_LEVEL=loud\nAUTOPATCH_COLOUR=blue\n");
+    const wrong = await host.step("preflight");
+    host.write(HOST_PATHS.config, before);
+    await host.run("chmod", "0666", HOST_PATHS.config);
+    const open = await host.step("preflight");
+    await host.run("chmod", "0600", HOST_PATHS.config);
+    expect(wrong.result).toMatchObject({ outcome: "failed", code: "configurationInvalid" });
+    expect("message" in wrong.result && wrong.result.message).toMatch(
+      /^\/etc\/autopatch\/autopatch\.conf: line 2: unknown key AUTOPATCH_COLOUR\. .*; line 1: AUTOPATCH_LOG_LEVEL=loud: /,
+    );
+    expect(wrong.exit).toBe(3);
+    expect(open.result).toMatchObject({ outcome: "failed", code: "pathUnsafe" });
+    expect(open.exit).toBe(8);
+  });
+});
+
+describe("a work folder that somebody else made is refused", () => {
+  test.each([
+    ["a link", (path: string) => symlinkSync("/etc", path), "/var/tmp/autopatch is a link"],
+    [
+      "a folder all may write to",
+      (path: string) => mkdirSync(path),
+      "/var/tmp/autopatch is writable by others (mode 0777)",
+    ],
+  ])("%s", async (_name, make, message) => {
+    const other = await bench.host();
+    make(inside(other.root, HOST_PATHS.work));
+    if (message.includes("mode")) await other.run("chmod", "0777", HOST_PATHS.work);
+    const { exit, result } = await other.step("preflight");
+    expect(result).toMatchObject({ outcome: "failed", code: "pathUnsafe" });
+    expect("message" in result && result.message).toContain(message);
+    expect(exit).toBe(8);
+    expect(other.read(`${HOST_PATHS.logs}/autopatch-manager.log`)).toContain("SÉCURITÉ COMPROMISE: pathUnsafe");
+    await other.close();
+  });
+});
+
+describe("repositories", () => {
+  test("one that does not answer is named with its URL, as transient", async () => {
+    useRepository(host, bench.repository, "http://127.0.0.1:9/");
+    const { exit, result } = await host.step("preflight");
+    useRepository(host, bench.repository);
+    expect(result).toMatchObject({ outcome: "failed", code: "repositoryUnreachable", retryable: true });
+    expect("message" in result && result.message).toMatch(
+      /^Failed to fetch http:\/\/127\.0\.0\.1:9\/dists\/stable\/InRelease .*Connection refused.* \(transient\)$/,
+    );
+    expect(exit).toBe(6);
+  });
+
+  test("one that has no such suite, as permanent", async () => {
+    useRepository(host, bench.repository, `${bench.repository.url}nowhere/`);
+    const { result } = await host.step("preflight");
+    useRepository(host, bench.repository);
+    expect(result).toMatchObject({ outcome: "failed", code: "repositoryUnreachable" });
+    expect("message" in result && result.message).toMatch(
+      /nowhere stable Release' does not have a Release file\. \(permanent\)$/,
+    );
+  });
+
+  test("one whose InRelease has a byte changed is refused and marked", async () => {
+    const other = await bench.otherRepository();
+    const file = `${other.folder}/dists/stable/InRelease`;
+    writeFileSync(file, readFileSync(file, "utf8").replace("Label: AutoPatch", "Label: AutoPatcg"));
+    useRepository(host, other);
+    const { exit, result } = await host.step("preflight");
+    useRepository(host, bench.repository);
+    expect(result).toMatchObject({ outcome: "failed", code: "signatureInvalid" });
+    expect("message" in result && result.message).toMatch(/127\.0\.0\.1:\d+\/? stable InRelease: .*BADSIG/);
+    expect(exit).toBe(8);
+  });
+
+  test("one signed by a key the host does not know", async () => {
+    const other = await bench.otherRepository();
+    useRepository(host, { url: other.url, keyring: bench.repository.keyring });
+    const { result } = await host.step("preflight");
+    useRepository(host, bench.repository);
+    expect(result).toMatchObject({ outcome: "failed", code: "signatureInvalid" });
+    expect("message" in result && result.message).toMatch(/NO_PUBKEY/);
+  });
+
+  test("old metadata with a valid signature is stale, not a wrong clock", async () => {
+    useRepository(host, await bench.otherRepository(new Date(Date.now() - 30 * 86_400_000)));
+    const { exit, result } = await host.step("preflight");
+    useRepository(host, bench.repository);
+    expect(result).toMatchObject({ outcome: "failed", code: "metadataStale" });
+    expect("message" in result && result.message).toMatch(/InRelease is (not valid anymore|expired)/);
+    expect(exit).toBe(8);
+  });
+
+  test("a Release from the future says that the clock is behind", async () => {
+    useRepository(host, await bench.otherRepository(new Date(Date.now() + 2 * 86_400_000)));
+    const { exit, result } = await host.step("preflight");
+    useRepository(host, bench.repository);
+    expect(result).toMatchObject({ outcome: "failed", code: "clockWrong" });
+    expect("message" in result && result.message).toMatch(
+      /^this host's clock is behind, or the mirror's ahead: .*not valid yet/,
+    );
+    expect(exit).toBe(6);
+  });
+
+  test.each([
+    ["ahead", -3],
+    ["behind", +3],
+  ])("a server whose time differs says that the clock is %s", async (way, hours) => {
+    const mirror = await mirrorAt(bench.repository.url, hours * 3_600_000);
+    useRepository(host, bench.repository, mirror.url);
+    const { result } = await host.step("preflight");
+    useRepository(host, bench.repository);
+    await mirror.close();
+    expect(result).toMatchObject({ outcome: "failed", code: "clockWrong" });
+    expect("message" in result && result.message).toMatch(
+      new RegExp(`^the clock is ${way}: it says .*, the repositories' servers say `),
+    );
+  });
+});
+
+/** The repository as seen through a server whose clock is off by so much. */
+async function mirrorAt(url: string, offsetMs: number): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer(async (request, response) => {
+    const answer = await fetch(new URL((request.url ?? "/").slice(1), url));
+    response.sendDate = false;
+    response.setHeader("Date", new Date(Date.now() + offsetMs).toUTCString());
+    response.writeHead(answer.status).end(Buffer.from(await answer.arrayBuffer()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
