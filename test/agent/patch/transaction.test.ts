@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { HOST_PATHS } from "../../../contract/names.ts";
+import type { StepName } from "../../../contract/steps.ts";
+import { takeFingerprint } from "../../../local/hosts/fingerprint.ts";
+import { compareFingerprints } from "../../../local/hosts/fingerprint-comparison.ts";
+import type { SampleRole } from "../../../local/hosts/sample/packages.ts";
+import { type AgentHost, type Bench, openBench } from "../bench.ts";
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
+
+/** Locks of other programs, which a rollback leaves where they are. */
+const LOCK_FILES = ["/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/triggers/Lock"];
+
+/** A host of a role that has its lock, verified. */
+async function lockedHost(role: SampleRole = "plain", edited: Record<string, string> = {}): Promise<AgentHost> {
+  const host = await bench.host({ role, edited });
+  for (const step of ["preflight", "download", "verify"] as const) await done(host, step);
+  return host;
+}
+
+async function done(host: AgentHost, step: StepName) {
+  const { result } = await host.step(step);
+  expect(result, JSON.stringify(result)).toMatchObject({ step, outcome: "succeeded" });
+  return result;
+}
+
+function stateOf(host: AgentHost): string {
+  return JSON.parse(host.read(`${HOST_PATHS.state}/transaction.json`)).state;
+}
+
+test("an upgrade is committed, and a rollback after it leaves the host as it was, seen from outside", async () => {
+  const host = await lockedHost("plain", { "/etc/webapp/webapp.conf": "listen=81\n" });
+  await host.run("apt-mark", "hold", "base-files");
+  const before = await takeFingerprint(host.sandbox);
+
+  await done(host, "backup");
+  const installed = await done(host, "install");
+  await done(host, "validate");
+  const committed = await done(host, "commit");
+  const upgraded = await takeFingerprint(host.sandbox);
+  const { result } = await host.step("rollback");
+  const comparison = compareFingerprints(before, await takeFingerprint(host.sandbox));
+
+  expect(installed).toMatchObject({ data: { packages: 5, removals: 0, conffilesKept: 1 } });
+  expect(committed).toMatchObject({ data: { backupId: expect.stringMatching(/^backup_\d{8}T\d{6}Z$/) } });
+  expect(upgraded.packages["dpkg -l"].filter((line) => /^ii +(webapp|libreport2) +2\.0-1/.test(line))).toHaveLength(2);
+  expect(upgraded.packages["apt-mark showauto"]).toContain("libreport2");
+  expect(upgraded.packages["apt-mark showhold"]).toEqual(["base-files"]);
+  expect(upgraded.files["/etc/webapp/webapp.conf"]).toEqual(before.files["/etc/webapp/webapp.conf"]);
+  expect(upgraded.files["/etc/webapp/webapp.conf.dpkg-dist"]?.type).toBe("file");
+  expect(result).toMatchObject({ outcome: "succeeded", data: { identical: true, differences: 0 } });
+  expect(comparison.differences).toEqual([]);
+  expect(comparison.otherTimes.filter((path) => !LOCK_FILES.includes(path))).toEqual([]);
+});
+
+test("a failing postinst is named, and the host is as it was before the step answers", async () => {
+  const host = await lockedHost("failing");
+  const before = await takeFingerprint(host.sandbox);
+
+  await done(host, "backup");
+  const { exit, result } = await host.step("install");
+  const comparison = compareFingerprints(before, await takeFingerprint(host.sandbox));
+  const again = await host.step("rollback");
+
+  expect(exit).toBe(10);
+  expect(result).toMatchObject({ outcome: "failed", code: "maintainerScriptFailed", rolledBack: true });
+  expect(result).toMatchObject({
+    message: expect.stringMatching(/^failing-app: its postinst .*cannot reach the licence server/s),
+  });
+  expect(comparison.differences).toEqual([]);
+  expect(again.result).toMatchObject({ outcome: "succeeded", data: { identical: true, differences: 0 } });
+  expect(stateOf(host)).toBe("rolledBack");
+});
+
+test("a host that is not well after the install says which check, and goes back when it is told to", async () => {
+  const host = await lockedHost("unhealthy");
+  const before = await takeFingerprint(host.sandbox);
+
+  await done(host, "backup");
+  await done(host, "install");
+  const sick = await host.step("validate");
+  const uncommitted = stateOf(host);
+  const back = await host.step("rollback");
+  const commit = await host.step("commit");
+
+  expect(sick.exit).toBe(11);
+  expect(sick.result).toMatchObject({
+    outcome: "failed",
+    code: "unhealthy",
+    message: expect.stringContaining("unhealthy-app: exit 1: unhealthy-app: queue format 2 is not readable"),
+  });
+  expect(uncommitted).toBe("trial");
+  expect(back.result).toMatchObject({ outcome: "succeeded", data: { identical: true } });
+  expect(compareFingerprints(before, await takeFingerprint(host.sandbox)).differences).toEqual([]);
+  expect(commit.result).toMatchObject({ outcome: "failed", code: "noTransaction" });
+});
+
+test("steps sent again after they are done change nothing and answer the same", async () => {
+  const host = await lockedHost();
+  await done(host, "backup");
+  const first = await done(host, "install");
+  const installedAt = host.read("/var/lib/dpkg/status");
+
+  const second = await done(host, "install");
+  await done(host, "commit");
+  const committedAgain = await done(host, "commit");
+  const rolledBack = await done(host, "rollback");
+  const rolledBackAgain = await done(host, "rollback");
+
+  expect("data" in second && second.data.lockDigest).toBe("data" in first && first.data.lockDigest);
+  expect(installedAt).toContain("Version: 2.0-1");
+  expect(committedAgain.outcome).toBe("succeeded");
+  expect("data" in rolledBackAgain && rolledBackAgain.data).toEqual("data" in rolledBack && rolledBack.data);
+});
+
+test("what an application wrote after the install survives the rollback; packages installed since are not thrown away", async () => {
+  const host = await lockedHost();
+  for (const step of ["backup", "install", "validate", "commit"] as const) await done(host, step);
+  host.write("/var/lib/otherapp/orders.db", "order 1\n");
+  host.write("/usr/local/bin/report", "#!/bin/sh\n", 0o755);
+  await host.run("apt-mark", "hold", "webapp");
+
+  const blocked = await host.step("rollback");
+  await host.run("apt-mark", "unhold", "webapp");
+  const { result } = await host.step("rollback");
+
+  expect(blocked.result).toMatchObject({ outcome: "blocked", reasons: [{ code: "packagesChangedSince" }] });
+  expect(result).toMatchObject({ outcome: "succeeded", data: { identical: true } });
+  expect(host.read("/var/lib/otherapp/orders.db")).toBe("order 1\n");
+  expect(host.read("/usr/local/bin/report")).toBe("#!/bin/sh\n");
+});
+
+test("a dry run goes through every step and changes nothing", async () => {
+  const host = await bench.host();
+  const dry = { dryRun: true };
+  await host.step("preflight", dry);
+  await host.step("download", dry);
+  const before = await takeFingerprint(host.sandbox);
+
+  const outcomes = [];
+  for (const step of ["verify", "backup", "install", "validate", "commit", "rollback"] as const)
+    outcomes.push((await host.step(step, dry)).result.outcome);
+
+  expect(outcomes).toEqual(["succeeded", "succeeded", "succeeded", "succeeded", "succeeded", "nothingToDo"]);
+  expect(compareFingerprints(before, await takeFingerprint(host.sandbox)).differences).toEqual([]);
+  expect((await host.run("ls", HOST_PATHS.backups)).exitCode).not.toBe(0);
+});
