@@ -20,7 +20,7 @@ export function patchBatch(scope: Construct, props: PatchBatchProps): IChainable
   });
 
   const rolledBack = Choice.jsonata(scope, "RollbackEnded")
-    .when(Condition.jsonata("{% $broken.name = '' %}"), done)
+    .when(Condition.jsonata("{% $broken = null %}"), done)
     .otherwise(broken);
   const rollback = runStep(scope, {
     ...props,
@@ -55,7 +55,7 @@ export function patchBatch(scope: Construct, props: PatchBatchProps): IChainable
         item: "{% $states.input.item %}",
         hosts: "{% $states.input.item.instanceIds %}",
         toRollBack: [],
-        broken: { name: "", cause: "" },
+        broken: null,
       },
     }),
   ).next(

@@ -1,19 +1,34 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Validations } from "aws-cdk-lib";
+import { type App, type Stack, Validations } from "aws-cdk-lib";
+import { Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { expect, onTestFinished, test } from "vitest";
 import { buildApp } from "../../infra/synthesise.ts";
 
-test("AwsSolutions checks", () => {
+function checkedApp(): App {
   const outdir = mkdtempSync(join(tmpdir(), "autopatch-nag-"));
   onTestFinished(() => rmSync(outdir, { recursive: true, force: true }));
   const app = buildApp({ outdir });
-  const c = new AwsSolutionsChecks(app);
-  Validations.of(app).addPlugins(c);
-  let error: unknown;
-  try { app.synth(); } catch (e) { error = e; }
-  console.log(String(error));
-  expect(error).toBeUndefined();
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  return app;
+}
+
+test("the stack passes AwsSolutions: every exception is argued where it stands", () => {
+  const assembly = checkedApp().synth();
+
+  expect(assembly.stacks.map(({ stackName }) => stackName)).toEqual(["AutoPatch"]);
+});
+
+test("a new wildcard is refused, for no exception covers more than its own finding", () => {
+  const app = checkedApp();
+  const stack = app.node.findChild("AutoPatch") as Stack;
+  const role = new Role(stack, "Wide", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+  new Policy(stack, "WidePolicy", {
+    roles: [role],
+    statements: [new PolicyStatement({ actions: ["s3:*"], resources: ["*"] })],
+  });
+
+  expect(() => app.synth()).toThrow(/WidePolicy[\s\S]*AwsSolutions-IAM5\[Action::s3:\*\]/);
 });
