@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import type { StepName } from "../../../contract/steps.ts";
+import { type Onward, onward, partition } from "../../../lambdas/fleet/partition.ts";
+import { type Said, said } from "../results.ts";
+
+test.each<[StepName, Said, Onward]>([
+  ["preflight", "ok", "proceed"],
+  ["preflight", "diskTooFull", "leave"],
+  ["download", "nothing", "leave"],
+  ["preflight", "blocked", "leave"],
+  ["backup", "backupFailed", "leave"],
+  ["backup", "noAnswer", "leave"],
+  ["install", "ok", "proceed"],
+  ["install", "reboot", "proceed"],
+  ["install", "blocked", "leave"],
+  ["install", "nothing", "leave"],
+  ["install", "maintainerScriptFailed, undone", "rollBack"],
+  ["install", "noAnswer", "rollBack"],
+  ["install", "resultUnreadable", "rollBack"],
+  ["validate", "unhealthy", "rollBack"],
+  ["validate", "blocked", "rollBack"],
+  ["validate", "nothing", "rollBack"],
+  ["commit", "noAnswer", "rollBack"],
+  ["commit", "nothing", "rollBack"],
+  ["rollback", "ok", "proceed"],
+  ["rollback", "rollbackIncomplete", "leave"],
+])("after %s %s a host goes: %s", (step, what, where) => {
+  expect(onward(said(step, what))).toBe(where);
+});
+
+test.each<[StepName, Said]>([
+  ["install", "installFailed"],
+  ["validate", "nothing"],
+])("in a dry run nothing is rolled back: %s %s", (step, what) => {
+  expect(onward(said(step, what, { dryRun: true }))).toBe("leave");
+});
+
+test("hosts to roll back gather over the steps, each once", () => {
+  const results = [
+    said("validate", "ok", { instanceId: "i-0000000a" }),
+    said("validate", "unhealthy", { instanceId: "i-0000000b" }),
+    said("validate", "unhealthy", { instanceId: "i-0000000c" }),
+  ];
+
+  expect(partition(results, ["i-0000000c", "i-0000000d"])).toEqual({
+    verdict: "proceed",
+    instanceIds: ["i-0000000a"],
+    toRollBack: ["i-0000000c", "i-0000000d", "i-0000000b"],
+  });
+  expect(partition(results.slice(1), [])).toEqual({
+    verdict: "nobodyLeft",
+    instanceIds: [],
+    toRollBack: ["i-0000000b", "i-0000000c"],
+  });
+});
