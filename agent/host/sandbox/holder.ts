@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { killGroup, start } from "../exec.ts";
 import { SandboxFailure } from "./failure.ts";
@@ -12,7 +12,11 @@ const END_DEADLINE_MS = 10_000;
 
 /** The process that keeps a sandbox's namespaces, and with them its mounts, in being. */
 export interface Holder {
-  /** PID of the sandbox's PID 1 as the machine counts. */
+  /**
+   * PID of the sandbox's PID 1 as the machine counts. Checked at each use, since a number that went to another process would
+   * lead what is meant for the sandbox to the machine.
+   * @throws SandboxFailure `ended` when it is gone
+   */
   readonly pid: number;
   /** Ends every process of the sandbox; resolves when all are gone and the mounts with them, but for zombies the machine's init has not reaped. */
   end(): Promise<void>;
@@ -54,20 +58,34 @@ export async function startHolder(options: SandboxOptions, privilege: Privilege)
     const words = stderr.trim() || `no answer within ${READY_DEADLINE_MS} ms`;
     throw new SandboxFailure("startFailed", `sandbox ${options.workspace}: cannot be started: ${words}`);
   }
+  const born = pidNamespace(pid);
   child.unref();
   for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as { unref?: () => void } | null)?.unref?.();
   // Writing to a PID 1 that died is no news: its end is.
   child.stdin?.on("error", () => {});
   return {
-    pid,
+    get pid() {
+      if (born !== undefined && pidNamespace(pid) === born) return pid;
+      const why = "its PID 1 is gone, killed from outside or for want of memory; reboot it, or open another";
+      throw new SandboxFailure("ended", `sandbox ${options.workspace}: ${why}`);
+    },
     end: async () => {
       child.ref();
       // End of file ends PID 1 in its own time; the kill does not wait for that. unshare then reaps it and exits.
       child.stdin?.destroy();
-      killQuietly(pid, child.exitCode === null && child.signalCode === null);
+      if (born !== undefined && pidNamespace(pid) === born) killQuietly(pid);
       await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, END_DEADLINE_MS).unref())]);
     },
   };
+}
+
+/** Names the PID namespace of a process for as long as that lives. */
+function pidNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
 }
 
 function namespaceFlags(options: SandboxOptions, privilege: Privilege): string[] {
@@ -84,10 +102,11 @@ function init(options: SandboxOptions, privilege: Privilege): string[] {
   if (options.network === "shared" && existsSync("/etc/resolv.conf")) {
     binds.unshift({ from: realpathSync("/etc/resolv.conf"), to: "/etc/resolv.conf", readOnly: true });
   }
+  // A file rather than an argument, so that ps stays readable.
+  writeFileSync(at("init"), INIT_PROGRAM);
   return [
     "perl",
-    "-e",
-    INIT_PROGRAM,
+    at("init"),
     `overlay=${overlay.join(",")}`,
     `root=${at("root")}`,
     `bootid=${at("boot_id")}`,
@@ -97,9 +116,7 @@ function init(options: SandboxOptions, privilege: Privilege): string[] {
   ];
 }
 
-function killQuietly(pid: number, holderAlive: boolean): void {
-  // Once unshare has exited, the number may belong to someone else.
-  if (!holderAlive) return;
+function killQuietly(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * PID 1 of a sandbox, run as `perl -e INIT_PROGRAM key=value…` inside fresh mount, PID, UTS and IPC namespaces.
+ * PID 1 of a sandbox, run as `perl FILE key=value…` inside fresh mount, PID, UTS and IPC namespaces.
  *
  * Perl, because perl-base is Essential on Debian and Ubuntu, can call mount(2) itself, and can ignore SIGCHLD for real,
  * so that the kernel reaps every orphan. It is loaded from the machine, not from the clone: upgrading libc in the clone leaves

@@ -60,6 +60,13 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
       "must be absolute and without colon, comma, backslash or line break, which overlay options give a meaning";
     throw new SandboxFailure("layerUnusable", `sandbox: ${JSON.stringify(path)} ${advice}`);
   }
+  const bind = options.binds?.find(({ from, to }) => !/^\/[^\n]*$/.test(from) || !/^\/[^\n]*$/.test(to));
+  if (bind !== undefined) {
+    throw new SandboxFailure(
+      "layerUnusable",
+      `sandbox: bind ${JSON.stringify(bind)} must name absolute paths without line breaks`,
+    );
+  }
   const missing = options.layers.find((layer) => !existsSync(layer));
   if (missing !== undefined) throw new SandboxFailure("layerUnusable", `sandbox: there is no layer ${missing}`);
   const privilege = options.privilege ?? (await detectPrivilege(exec));
@@ -101,7 +108,7 @@ class OpenSandbox implements Sandbox {
     return this.#bootId;
   }
 
-  exec = (file: string, args: readonly string[], options: ExecOptions): Promise<ExecResult> =>
+  exec = async (file: string, args: readonly string[], options: ExecOptions): Promise<ExecResult> =>
     enterNamespaces({ pid: this.pid, privilege: this.privilege, network: this.#options.network }, file, args, options);
 
   async boot(): Promise<void> {

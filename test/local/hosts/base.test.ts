@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { arch } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,17 @@ beforeEach(() => {
 });
 
 afterEach(() => rmSync(cache, { recursive: true, force: true }));
+
+/** How many processes, but for this one, have a path in their arguments. */
+function processesOf(path: string): number {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return Number(name) !== process.pid && readFileSync(`/proc/${name}/cmdline`, "utf8").includes(path);
+    } catch {
+      return false;
+    }
+  }).length;
+}
 
 test("two that want the same base share one build, in a folder for the owner alone, with nothing mounted after", async () => {
   const folder = join(cache, "autopatch");
@@ -37,6 +49,30 @@ test("two that want the same base share one build, in a folder for the owner alo
   expect(readdirSync(join(one.root, "etc/apt/apt.conf.d")).filter((name) => name.includes("mmdebstrap"))).toEqual([]);
   expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(cache);
 }, 240_000);
+
+test("a build whose runner is killed leaves no process, no mount, no lock and nothing that looks finished", async () => {
+  const program = `
+    import { openBase } from "${join(import.meta.dirname, "../../../local/hosts/base.ts")}";
+    await openBase({ variant: "minimal", cacheFolder: process.argv[1], onProgress: (phase) => console.log(phase) });
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program, cache], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await new Promise<void>((resolve) =>
+    child.stdout.on("data", (chunk) => {
+      if (String(chunk).includes("running apt-get update")) resolve();
+    }),
+  );
+  const during = processesOf(cache);
+  child.kill("SIGKILL");
+
+  await expect.poll(() => processesOf(cache), { timeout: 5_000 }).toBe(0);
+  const free = await exec("flock", ["--nonblock", join(cache, `${NAME}.lock`), "true"], { deadlineMs: 5_000 });
+  expect(during).toBeGreaterThan(1);
+  expect(free.exitCode).toBe(0);
+  expect(readdirSync(cache)).toEqual([`${NAME}.building-${child.pid}`, `${NAME}.lock`]);
+  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(cache);
+});
 
 test("an archive that does not answer is named with apt's words, and nothing half-made stays, not even a dead build's", async () => {
   mkdirSync(join(cache, `${NAME}.building-1234`, "root"), { recursive: true });

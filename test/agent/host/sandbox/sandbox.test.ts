@@ -119,6 +119,24 @@ test("a reboot ends every process, empties /run and /tmp, keeps files and change
   expect(sandbox.bootId).not.toBe(firstBoot);
 });
 
+test("when its PID 1 was killed from outside nothing more is run, there or elsewhere, until it is rebooted", async () => {
+  const sandbox = await open();
+  const { pid } = sandbox;
+  process.kill(pid, "SIGKILL");
+  await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
+
+  await expect(sandbox.exec("hostname", ["broken"], QUICK)).rejects.toMatchObject({
+    name: "SandboxFailure",
+    code: "ended",
+  });
+  expect(() => sandbox.root).toThrow(
+    "its PID 1 is gone, killed from outside or for want of memory; reboot it, or open another",
+  );
+  await sandbox.reboot();
+
+  expect(await said(sandbox, "echo back")).toBe("back");
+});
+
 test("closed with keep, its upper layer is a layer of another, removals included; closed without, nothing is left", async () => {
   const first = await open();
   await said(first, "echo one > /etc/one; rm -r /etc/cron.daily; rm /etc/debian_version");
@@ -131,7 +149,7 @@ test("closed with keep, its upper layer is a layer of another, removals included
 
   expect(seen).toBe("one\n0");
   expect(readdirSync(folder)).toEqual(["0"]);
-  await expect(async () => second.exec("true", [], QUICK)).rejects.toMatchObject({
+  await expect(second.exec("true", [], QUICK)).rejects.toMatchObject({
     name: "SandboxFailure",
     code: "ended",
   });
@@ -228,6 +246,9 @@ test("what cannot be a layer is refused by name, and a kernel's refusal is told 
     message:
       'sandbox: "/srv/a:b" must be absolute and without colon, comma, backslash or line break, which overlay options give a meaning',
   });
+  await expect(open({ binds: [{ from: "/etc", to: "etc", readOnly: true }] })).rejects.toThrow(
+    'sandbox: bind {"from":"/etc","to":"etc","readOnly":true} must name absolute paths without line breaks',
+  );
   await expect(open({ layers: ["/no/such/layer"] })).rejects.toMatchObject({
     code: "layerUnusable",
     message: "sandbox: there is no layer /no/such/layer",
