@@ -29,15 +29,11 @@ export async function readMachineArchive(
   exec: Exec,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<MachineArchive> {
-  // Without release info apt answers from the sources alone: at once, and also where no lists were ever fetched.
+  // Without lists and release info apt answers from the sources alone: at once, and also where no lists were ever fetched.
+  const alone = ["-o", "Dir::State::Lists=/run/none", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="];
   const format = "$(SOURCESENTRY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)";
-  const listed = await exec(
-    "apt-get",
-    ["indextargets", "--no-release-info", "--format", format, "Created-By: Packages"],
-    {
-      deadlineMs: 30_000,
-    },
-  );
+  const asked = ["indextargets", "--no-release-info", "--format", format, "Created-By: Packages"];
+  const listed = await exec("apt-get", [...alone, ...asked], { deadlineMs: 30_000 });
   const targets = listed.stdout.split("\n").flatMap((line) => {
     const [entry, uri, release, component] = line.split("\t");
     return entry && uri && release && component === "main" ? [{ entry, uri, release }] : [];
