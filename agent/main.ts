@@ -1,10 +1,10 @@
 import { EXIT } from "../contract/failures.ts";
 import { chooseProgram, PROGRAMS, type ProgramName } from "./programs/choose.ts";
-import { describeError, type Program, Usage } from "./programs/program.ts";
+import { describeError, type Program } from "./programs/program.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 /** Each program is loaded only when it is called: start-up time is what is loaded. */
-const LOAD: Partial<Record<ProgramName, () => Promise<Program>>> = {
+const LOAD: Record<ProgramName, () => Promise<Program>> = {
   step: () => import("./programs/step.ts"),
   manager: () => import("./programs/manager.ts"),
   download: () => import("./programs/download.ts"),
@@ -22,9 +22,7 @@ async function main(): Promise<number> {
     const choice = chooseProgram(process.argv0, process.argv.slice(2));
     if (choice.kind === "version") return say(`autopatch ${AGENT_VERSION}\n`);
     if (choice.kind === "help") return say(HELP);
-    const load = LOAD[choice.name];
-    if (load === undefined) throw new Usage(`autopatch: this agent has no program ${choice.name}`);
-    const program = await load();
+    const program = await LOAD[choice.name]();
     if (choice.args.includes("--help") || choice.args.includes("-h")) return say(program.help);
     return await program.run(choice.args);
   } catch (error) {

@@ -88,6 +88,11 @@ async function tryFetch(
     .split("\n")
     .filter((line) => /^E:/.test(line))
     .join(" ");
+  if (/received signal 25\b/.test(result.stderr)) {
+    // SIGXFSZ, from the limit above.
+    const message = `${what}: the server sent more than the ${entry.size} bytes its index promised`;
+    return { failure: new Failure("hashMismatch", message), transient: false };
+  }
   if (/Hash Sum mismatch|unexpected size/.test(result.stderr)) {
     return { failure: new Failure("hashMismatch", `${what}: ${said}`), transient: false };
   }

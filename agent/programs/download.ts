@@ -1,12 +1,12 @@
-import { asFailure, EXIT, Failure } from "../../contract/failures.ts";
+import { EXIT, Failure } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { StepName } from "../../contract/steps.ts";
 import { download } from "../patch/download.ts";
 import { preflight } from "../patch/preflight.ts";
 import type { Step, StepAnswer, StepContext } from "../patch/step.ts";
 import { verify } from "../patch/verify.ts";
-import { addOperation } from "../telemetry/history.ts";
 import { openCommand } from "./command.ts";
+import { keepOperation } from "./keep-operation.ts";
 import { readFlags } from "./program.ts";
 
 export const help = `download.sh [--dry-run] [--verbose]
@@ -20,28 +20,14 @@ ${HOST_PATHS.packagesToInstall}, ${HOST_PATHS.lock} and ${HOST_PATHS.logs}/downl
 export async function run(args: readonly string[]): Promise<number> {
   const table = { "dry-run": { type: "boolean" }, verbose: { type: "boolean" } } as const;
   const { flags } = readFlags("download.sh", table, args);
-  const { machine, context } = openCommand("download", {
+  const { context } = openCommand("download", {
     dryRun: flags["dry-run"] === true,
     verbose: flags.verbose === true,
   });
-  const startedAt = machine.clock.now();
-  const keep = (outcome: string, error: unknown) => {
-    const failure = error === null ? null : asFailure(error);
-    addOperation(machine, {
-      startedAt: startedAt.toISOString(),
-      durationMs: machine.clock.now().getTime() - startedAt.getTime(),
-      runId: context.runId,
-      operation: context.dryRun ? "download.sh (dry run)" : "download.sh",
-      outcome,
-      code: failure?.code ?? null,
-      message: failure?.message ?? null,
-    });
-  };
-  try {
+  return keepOperation(context, "download.sh", async () => {
     await carryOut(preflight, context);
-    const { outcome, details } = await carryOut(download, context);
+    const { details } = await carryOut(download, context);
     await carryOut(verify, context);
-    keep(outcome.outcome, null);
     if (flags.verbose === true) {
       for (const p of details.plan?.packages ?? [])
         process.stdout.write(`${p.name} ${p.from ?? "(new)"} -> ${p.version}\n`);
@@ -50,11 +36,7 @@ export async function run(args: readonly string[]): Promise<number> {
       `${sentence(context, details.plan?.packages.length ?? 0, details.plan?.removals.length ?? 0)}\n`,
     );
     return EXIT.ok;
-  } catch (error) {
-    // Without root nothing was begun, and there is nowhere to keep it.
-    if (asFailure(error).code !== "notRoot") keep("failed", error);
-    throw error;
-  }
+  });
 }
 
 /** A step's answer; what failed or is blocked is thrown, so that the command ends there. */

@@ -108,9 +108,7 @@ async function doStep(
 
 async function carryOut(step: StepName, context: StepContext): Promise<StepAnswer<StepName>> {
   try {
-    const load = STEP_CODE[step];
-    if (load === undefined) throw new Failure("internal", `this agent (${AGENT_VERSION}) has no step ${step}`);
-    return await (await load())(context);
+    return await (await STEP_CODE[step]())(context);
   } catch (error) {
     const failure = asFailure(error);
     context.machine.log.error(`${step}: ${failure.code}: ${failure.message}`);

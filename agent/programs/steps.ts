@@ -2,7 +2,7 @@ import type { StepName } from "../../contract/steps.ts";
 import type { Step } from "../patch/step.ts";
 
 /** Each step's code, loaded only when it is the one that was asked for. */
-export const STEP_CODE: { readonly [S in StepName]?: () => Promise<Step<S>> } = {
+export const STEP_CODE: { readonly [S in StepName]: () => Promise<Step<S>> } = {
   preflight: async () => (await import("../patch/preflight.ts")).preflight,
   download: async () => (await import("../patch/download.ts")).download,
   verify: async () => (await import("../patch/verify.ts")).verify,
