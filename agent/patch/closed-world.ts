@@ -111,9 +111,9 @@ export function environment(extra: Readonly<Record<string, string>> = {}): Recor
 
 const WORLD_OPTIONS = [
   `Dir::Etc::sourcelist=${WORLD}/sources.list`,
-  "Dir::Etc::sourceparts=-",
+  "Dir::Etc::sourceparts=/dev/null",
   `Dir::Etc::preferences=${WORLD}/preferences`,
-  "Dir::Etc::preferencesparts=-",
+  "Dir::Etc::preferencesparts=/dev/null",
   `Dir::State::lists=${WORLD}/lists/`,
   `Dir::Cache=${WORLD}/cache/`,
   "APT::Sandbox::User=root",
