@@ -2,7 +2,7 @@ import { AwsError, notModelled } from "../../endpoints/aws-error.ts";
 import { type Clock, deliver } from "./delivery.ts";
 import { Documents, type StoredDocument, stepsOf } from "./documents.ts";
 import { type CommandEvent, commandEvent, type EventFaults, invocationEvent } from "./events.ts";
-import { type Filter, instanceInformation, type ManagedNode, matchingNodes } from "./nodes.ts";
+import { type Filter, instanceInformation, type ManagedNode, matchingNodes, targetedNodes } from "./nodes.ts";
 import { page } from "./pages.ts";
 import {
   type CommandRecord,
@@ -73,7 +73,21 @@ export class RunCommand {
     return { Command: commandShape(command) };
   }
 
-  listCommands(request: { CommandId?: string; InstanceId?: string; MaxResults?: number; NextToken?: string } = {}) {
+  /** The nodes that a SendCommand with these would mean, those it would refuse left out. */
+  nodesOf({ InstanceIds, Targets }: { InstanceIds: readonly string[]; Targets: readonly Filter[] }): ManagedNode[] {
+    const nodes = this.#settings.nodes();
+    const named = nodes.filter((node) => InstanceIds.includes(node.instanceId));
+    return Targets.length === 0 ? named : [...named, ...targetedNodes(nodes, Targets)];
+  }
+
+  listCommands(
+    request: {
+      CommandId?: string | undefined;
+      InstanceId?: string | undefined;
+      MaxResults?: number | undefined;
+      NextToken?: string | undefined;
+    } = {},
+  ) {
     const found = this.#find(request.CommandId).filter((command) => isOn(command, request.InstanceId));
     const { items, ...next } = page(found.reverse(), request, PAGE);
     return { Commands: items.map(commandShape), ...next };
@@ -81,12 +95,12 @@ export class RunCommand {
 
   listCommandInvocations(
     request: {
-      CommandId?: string;
-      InstanceId?: string;
-      Details?: boolean;
-      MaxResults?: number;
-      NextToken?: string;
-      Filters?: readonly { key: string; value: string }[];
+      CommandId?: string | undefined;
+      InstanceId?: string | undefined;
+      Details?: boolean | undefined;
+      MaxResults?: number | undefined;
+      NextToken?: string | undefined;
+      Filters?: readonly { key: string; value: string }[] | undefined;
     } = {},
   ) {
     const filters = request.Filters ?? [];
@@ -104,7 +118,7 @@ export class RunCommand {
     return { CommandInvocations: items, ...next };
   }
 
-  getCommandInvocation(request: { CommandId: string; InstanceId: string; PluginName?: string }) {
+  getCommandInvocation(request: { CommandId: string; InstanceId: string; PluginName?: string | undefined }) {
     const { clock, visibleAfterMs = 0 } = this.#settings;
     const command = this.#commands.find((one) => one.id === request.CommandId);
     const invocation = command?.invocations.find((one) => one.node.instanceId === request.InstanceId);
@@ -116,7 +130,7 @@ export class RunCommand {
     return commandInvocationShape(command, invocation, stepName);
   }
 
-  cancelCommand(request: { CommandId: string; InstanceIds?: readonly string[] }) {
+  cancelCommand(request: { CommandId: string; InstanceIds?: readonly string[] | undefined }) {
     const [command] = this.#find(request.CommandId);
     const wanted = request.InstanceIds ?? [];
     for (const invocation of command?.invocations ?? []) {
@@ -130,10 +144,10 @@ export class RunCommand {
 
   describeInstanceInformation(
     request: {
-      Filters?: readonly Filter[];
-      InstanceInformationFilterList?: readonly { key: string; valueSet: readonly string[] }[];
-      MaxResults?: number;
-      NextToken?: string;
+      Filters?: readonly Filter[] | undefined;
+      InstanceInformationFilterList?: readonly { key: string; valueSet: readonly string[] }[] | undefined;
+      MaxResults?: number | undefined;
+      NextToken?: string | undefined;
     } = {},
   ) {
     const older = (request.InstanceInformationFilterList ?? []).map(({ key, valueSet }) => ({
@@ -158,7 +172,7 @@ export class RunCommand {
     };
   }
 
-  listDocuments(request: { MaxResults?: number; NextToken?: string } = {}) {
+  listDocuments(request: { MaxResults?: number | undefined; NextToken?: string | undefined } = {}) {
     const { items, ...next } = page(this.#documents.all(), request, PAGE);
     const DocumentIdentifiers = items.map(({ name, createdAt }) => ({
       Name: name,

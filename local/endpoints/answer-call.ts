@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import { AwsError, notModelled } from "./aws-error.ts";
+import { call } from "./protocol/call.ts";
+import { credentialScope } from "./protocol/credential-scope.ts";
+import { readJsonCall, writeJsonAnswer, writeJsonError } from "./protocol/json.ts";
+import { readQueryCall, writeQueryAnswer, writeQueryError } from "./protocol/query.ts";
+import type { AwsRequest, AwsResponse, Caller, Service } from "./protocol/request.ts";
+import { isRpcCbor, readCborCall, writeCborAnswer, writeCborError } from "./protocol/rpc-cbor.ts";
+import { answerS3 } from "./s3/answer.ts";
+import { s3ErrorAnswer } from "./s3/call.ts";
+import { answerLambda, type LambdaPort } from "./services/lambda.ts";
+
+/** Everything the endpoint speaks for. */
+export interface Services {
+  readonly account: string;
+  readonly callers: { find(accessKeyId: string): Caller | undefined };
+  readonly s3: Parameters<typeof answerS3>[1];
+  readonly functions: LambdaPort;
+  readonly ssm: Service;
+  readonly states: Service;
+  readonly events: Service;
+  readonly cloudwatch: Service;
+  readonly sns: Service;
+  readonly sts: Service;
+  readonly log: (line: string) => void;
+}
+
+/** How a service is spoken to: reads a call, writes an answer or an error. */
+interface Protocol {
+  handle(request: AwsRequest): Promise<AwsResponse>;
+  refuse(request: Unsigned, error: AwsError): AwsResponse;
+}
+type Unsigned = Omit<AwsRequest, "caller">;
+
+/** Answers a request in the protocol of the service it was signed for; every refusal is an answer too. */
+export async function answerCall(request: Unsigned, services: Services): Promise<AwsResponse> {
+  const scope = credentialScope(request.headers.authorization, request.query);
+  const protocol = protocolOf(scope?.service ?? "s3", request, services);
+  const requestId = randomUUID();
+  try {
+    if (scope === null) throw new AwsError("AccessDenied", "Access Denied", { status: 403 });
+    const caller = services.callers.find(scope.accessKeyId);
+    if (caller === undefined) throw unknownKey(scope.service, scope.accessKeyId);
+    return withId(await protocol.handle({ ...request, caller }), requestId);
+  } catch (error) {
+    if (error instanceof AwsError) {
+      if (error.status === 501) services.log(`endpoint: ${error.message}`);
+      return withId(protocol.refuse(request, error), requestId);
+    }
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    services.log(`endpoint: ${scope?.service} ${request.method} ${request.path}: ${text}`);
+    return withId(protocol.refuse(request, new AwsError("InternalFailure", text, { status: 500 })), requestId);
+  }
+}
+
+function withId(answer: AwsResponse, requestId: string): AwsResponse {
+  return { ...answer, headers: { ...answer.headers, "x-amzn-requestid": requestId, "x-amz-request-id": requestId } };
+}
+
+function unknownKey(service: string, key: string): AwsError {
+  if (service === "s3") {
+    const message = "The AWS Access Key Id you provided does not exist in our records.";
+    return new AwsError("InvalidAccessKeyId", message, { status: 403, fields: { AWSAccessKeyId: key } });
+  }
+  const code = service === "sns" || service === "sts" ? "InvalidClientTokenId" : "UnrecognizedClientException";
+  return new AwsError(code, "The security token included in the request is invalid.", { status: 403 });
+}
+
+function protocolOf(signingName: string, request: Unsigned, services: Services): Protocol {
+  switch (signingName) {
+    case "s3":
+      return {
+        handle: (signed) => answerS3(signed, services.s3),
+        refuse: ({ method }, error) => s3ErrorAnswer(method, error),
+      };
+    case "lambda":
+      return {
+        handle: (signed) => answerLambda(signed, services.functions),
+        refuse: (_request, { code, message, status }) => ({
+          status,
+          headers: { "content-type": "application/json", "x-amzn-errortype": code },
+          body: JSON.stringify({ message }),
+        }),
+      };
+    case "ssm":
+      return json(services.ssm);
+    case "states":
+      return json(services.states);
+    case "events":
+      return json(services.events);
+    case "monitoring":
+      return isRpcCbor(request) ? cbor(services.cloudwatch) : json(services.cloudwatch);
+    case "sns":
+      return query(services.sns, "http://sns.amazonaws.com/doc/2010-03-31/");
+    case "sts":
+      return query(services.sts, "https://sts.amazonaws.com/doc/2011-06-15/");
+    default:
+      return unknownService(signingName, request);
+  }
+}
+
+function json(service: Service): Protocol {
+  return {
+    handle: async (signed) => {
+      const { operation, input } = readJsonCall(signed);
+      return writeJsonAnswer(signed, await call(service, operation, input, signed.caller));
+    },
+    refuse: writeJsonError,
+  };
+}
+
+function cbor(service: Service): Protocol {
+  return {
+    handle: async (signed) => {
+      const { operation, input } = readCborCall(signed);
+      return writeCborAnswer(await call(service, operation, input, signed.caller));
+    },
+    refuse: (_request, error) => writeCborError(error),
+  };
+}
+
+function query(service: Service, namespace: string): Protocol {
+  return {
+    handle: async (signed) => {
+      const { operation, input } = readQueryCall(signed);
+      return writeQueryAnswer(operation, namespace, await call(service, operation, input, signed.caller));
+    },
+    refuse: (_request, error) => writeQueryError(namespace, error),
+  };
+}
+
+/** Names the operation from wherever the service's protocol puts it. */
+function unknownService(name: string, request: Unsigned): Protocol {
+  const target = request.headers["x-amz-target"]?.split(".").at(-1);
+  const action = new URLSearchParams(request.body.toString("utf8")).get("Action");
+  const operation = target ?? action ?? `${request.method} ${request.path}`;
+  const isQuery = target === undefined && action !== null;
+  return {
+    handle: () => Promise.reject(notModelled(`${name} ${operation}`)),
+    refuse: (_request, error) => (isQuery ? writeQueryError("", error) : writeJsonError(request, error)),
+  };
+}
