@@ -1,11 +1,10 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeResult } from "../../../contract/frame.ts";
 import { HOST_PATHS } from "../../../contract/names.ts";
 import { encodeRequest } from "../../../contract/request.ts";
-import { inside } from "../../../local/hosts/inside.ts";
 import type { SampleRepository } from "../../../local/hosts/sample/repository.ts";
 import { type AgentHost, type Bench, holdLock, openBench, RUN, requestFor } from "../bench.ts";
 
@@ -182,17 +181,22 @@ describe("what keeps a host from being patched is named", () => {
 });
 
 describe("a work folder that somebody else made is refused", () => {
+  const work = HOST_PATHS.work;
   test.each([
-    ["a link", (path: string) => symlinkSync("/etc", path), "/var/tmp/autopatch is a link"],
+    ["a link", ["ln", "-s", "/etc", work], "/var/tmp/autopatch is a link"],
+    [
+      "another user's folder",
+      ["install", "-d", "-o", "nobody", work],
+      "/var/tmp/autopatch belongs to user 65534, not to 0",
+    ],
     [
       "a folder all may write to",
-      (path: string) => mkdirSync(path),
+      ["install", "-d", "-m", "0777", work],
       "/var/tmp/autopatch is writable by others (mode 0777)",
     ],
-  ])("%s", async (_name, make, message) => {
+  ] as const)("%s", async (_name, [program, ...args], message) => {
     const other = await bench.host();
-    make(inside(other.root, HOST_PATHS.work));
-    if (message.includes("mode")) await other.run("chmod", "0777", HOST_PATHS.work);
+    await other.run(program, ...args);
     const { exit, result } = await other.step("preflight");
     expect(result).toMatchObject({ outcome: "failed", code: "pathUnsafe" });
     expect("message" in result && result.message).toContain(message);
