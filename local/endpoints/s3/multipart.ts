@@ -71,8 +71,10 @@ export class Uploads {
   ): Promise<ObjectVersion> {
     const upload = this.#find(id, at);
     if (named.length === 0) throw s3Errors.malformed();
+    if (named.some(({ number }, index) => index > 0 && number <= (named[index - 1]?.number ?? 0))) {
+      throw s3Errors.invalidPartOrder();
+    }
     const parts = named.map(({ number, etag }, index) => {
-      if (index > 0 && number <= (named[index - 1]?.number ?? 0)) throw s3Errors.invalidPartOrder();
       const part = upload.parts.get(number);
       if (part === undefined || part.etag.replaceAll('"', "") !== etag.replaceAll('"', ""))
         throw s3Errors.invalidPart();

@@ -42,10 +42,10 @@ export async function copyObject(call: S3Call): Promise<AwsResponse> {
 
 /** GET and HEAD. */
 export async function getObject(call: S3Call): Promise<AwsResponse> {
-  const { request, store, bucket, key } = call;
+  const { request, store } = call;
   const versionId = request.query.get("versionId");
   call.require(versionId === null ? "s3:GetObject" : "s3:GetObjectVersion", arn(call));
-  const version = store.find(bucket, key, versionId);
+  const version = findFor(call, versionId);
   const { "if-match": match, "if-none-match": noneMatch, range } = request.headers;
   if (match !== undefined && unquoted(match) !== unquoted(version.etag)) throw s3Errors.preconditionFailed("If-Match");
   if (noneMatch !== undefined && unquoted(noneMatch) === unquoted(version.etag)) {
@@ -68,6 +68,14 @@ export async function getObject(call: S3Call): Promise<AwsResponse> {
   if (request.method === "HEAD") return emptyAnswer(status, headers);
   const content = await store.content(version);
   return { status, headers, body: content.subarray(from, to + 1) };
+}
+
+/** Whoever may not list the bucket is not told whether a key exists. */
+function findFor(call: S3Call, versionId: string | null): ObjectVersion {
+  if (versionId === null && call.store.current(call.bucket, call.key) === undefined) {
+    call.require("s3:ListBucket", `arn:aws:s3:::${call.bucket}`, { "s3:prefix": call.key });
+  }
+  return call.store.find(call.bucket, call.key, versionId);
 }
 
 export async function deleteObject(call: S3Call): Promise<AwsResponse> {
