@@ -38,7 +38,7 @@ const DELIVERIES: Readonly<Record<Events, number>> = { once: 1, twice: 2, lost: 
 const STEP_LASTS = 40;
 
 /** One for all scenarios: the handlers' clients keep the address that they first saw. */
-const wire = new Wire();
+export const wire = new Wire();
 
 /** Opens the loopback end. @returns closes it */
 export async function openWire(): Promise<() => Promise<void>> {

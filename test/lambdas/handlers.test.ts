@@ -1,0 +1,269 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { encodeResult } from "../../contract/frame.ts";
+import { KEYS, REQUEST_PARAMETER } from "../../contract/names.ts";
+import { decodeRequest } from "../../contract/request.ts";
+import { said } from "./results.ts";
+import { openWire, wire } from "./run-fleet.ts";
+import { SNAPSHOT } from "./snapshot.ts";
+import { WireError } from "./wire.ts";
+
+let close: () => Promise<void>;
+beforeAll(async () => {
+  close = await openWire();
+});
+afterAll(() => close());
+beforeEach(() => {
+  wire.reset();
+  wire.objects.set(KEYS.snapshot("run-1"), JSON.stringify(SNAPSHOT));
+  vi.spyOn(console, "log").mockReturnValue();
+});
+afterEach(() => vi.restoreAllMocks());
+
+const handler = async (name: string) =>
+  ((await import(`../../lambdas/handlers/${name}.ts`)) as { handler(event: unknown): Promise<unknown> }).handler;
+const logged = () => vi.mocked(console.log).mock.calls.map(([line]) => JSON.parse(String(line)) as unknown);
+
+const ITEM = { runId: "run-1", wave: 1, batch: 0, instanceIds: ["i-00000002", "i-00000003"] };
+const COLLECT = {
+  item: ITEM,
+  step: "install",
+  attempt: 1,
+  commandId: "c-1",
+  deadline: "2100-01-01T00:00:00.000Z",
+  instanceIds: ITEM.instanceIds,
+  undeliverable: [],
+  toRollBack: [],
+};
+const invocation = (id: string, Output: string, StatusDetails = "Success") => ({
+  InstanceId: id,
+  Status: StatusDetails,
+  StatusDetails,
+  CommandPlugins: [{ ResponseCode: 0, ResponseStartDateTime: 1_767_322_800, Output }],
+});
+
+test("a message that does not fit is refused by name, before anything is called", async () => {
+  const plan = await handler("plan");
+
+  await expect(plan({ executionName: "run-2", request: { dryrun: true } })).rejects.toThrow(
+    /^the message does not fit the contract: .*Unrecognized key: "dryrun"/s,
+  );
+  expect(wire.log).toEqual([]);
+});
+
+test("a function without its environment says which variable is missing", async () => {
+  const plan = await handler("plan");
+  const { AUTOPATCH_BUCKET, ...rest } = process.env;
+  process.env = rest;
+  try {
+    await expect(plan({ executionName: "run-2", request: {} })).rejects.toThrow(/AUTOPATCH_BUCKET[\s\S]*deploy again/);
+  } finally {
+    process.env = { ...rest, AUTOPATCH_BUCKET };
+  }
+});
+
+test("planning again gives what was planned first, though the fleet has changed", async () => {
+  const plan = await handler("plan");
+  wire.calls.set("DescribeInstanceInformation", () => ({ InstanceInformationList: [] }));
+
+  const answer = await plan({ executionName: "run-1", request: {} });
+
+  const keys = (wave: number) => ({
+    prepare: `runs/run-1/waves/${wave}/prepare.json`,
+    apply: `runs/run-1/waves/${wave}/apply.json`,
+  });
+  expect(answer).toEqual({
+    runId: "run-1",
+    dryRun: false,
+    waves: 2,
+    items: [keys(0), keys(1)],
+    bakeSeconds: 60,
+    bucket: "bucket",
+  });
+  expect(wire.json(keys(1).prepare)).toEqual([{ ...ITEM, instanceIds: SNAPSHOT.waves[1]?.batches[0] }]);
+  expect(wire.json(KEYS.snapshot("run-1"))).toEqual(SNAPSHOT);
+});
+
+test("an execution's name that cannot be a run's id is refused with the way out", async () => {
+  const plan = await handler("plan");
+  wire.calls.set("DescribeInstanceInformation", () => ({ InstanceInformationList: [] }));
+
+  await expect(plan({ executionName: "nightly_run", request: {} })).rejects.toThrow(
+    "nightly_run cannot be a run's id: letters, digits and '-', at most 64; start the execution under another name, or give runId in its input",
+  );
+});
+
+test("hosts are found over all pages", async () => {
+  const plan = await handler("plan");
+  const page = (n: number) => ({
+    InstanceId: `i-0000000${n}`,
+    ComputerName: `web-${n}`,
+    PlatformType: "Linux",
+    PingStatus: "Online",
+    LastPingDateTime: 1_767_322_800,
+  });
+  wire.calls.set("DescribeInstanceInformation", ({ NextToken, Filters }) => {
+    expect(Filters).toEqual([{ Key: "tag:AutoPatchEnabled", Values: ["true"] }]);
+    return NextToken === undefined
+      ? { InstanceInformationList: [page(2)], NextToken: "more" }
+      : { InstanceInformationList: [page(1)] };
+  });
+
+  await plan({ executionName: "run-2", request: { waves: { canary: 2 } } });
+
+  expect(wire.json("runs/run-2/waves/0/prepare.json")).toEqual([
+    { runId: "run-2", wave: 0, batch: 0, instanceIds: ["i-00000001", "i-00000002"] },
+  ]);
+});
+
+test("one host that SSM refuses does not keep the command from the others", async () => {
+  const dispatch = await handler("dispatch");
+  const sent: unknown[] = [];
+  wire.calls.set("SendCommand", (input) => {
+    sent.push(input.InstanceIds);
+    if ((input.InstanceIds as string[]).includes("i-00000003")) throw new WireError("InvalidInstanceId");
+    const [text = ""] = (input.Parameters as Record<string, string[]>)[REQUEST_PARAMETER] ?? [];
+    expect(decodeRequest(text)).toMatchObject({
+      runId: "run-1",
+      step: "install",
+      dryRun: false,
+      policy: SNAPSHOT.policy,
+    });
+    return { Command: { CommandId: "c-1" } };
+  });
+  wire.calls.set("DescribeInstanceInformation", () => ({
+    InstanceInformationList: [
+      { InstanceId: "i-00000002", PingStatus: "Online" },
+      { InstanceId: "i-00000003", PingStatus: "ConnectionLost" },
+    ],
+  }));
+
+  const answer = await dispatch({ item: ITEM, step: "install", attempt: 1, instanceIds: ITEM.instanceIds });
+
+  expect(answer).toEqual({ commandId: "c-1", deadline: expect.any(String), undeliverable: ["i-00000003"] });
+  expect(sent).toEqual([ITEM.instanceIds, ["i-00000002"]]);
+});
+
+test("when no host is left, nothing is sent, nobody waits, and all are undeliverable", async () => {
+  wire.calls.set("SendCommand", () => {
+    throw new WireError("InvalidInstanceId");
+  });
+  wire.calls.set("DescribeInstanceInformation", () => ({ InstanceInformationList: [] }));
+  const answered: unknown[] = [];
+  wire.calls.set("SendTaskSuccess", (input) => void answered.push(input));
+
+  const sent = (await (
+    await handler("dispatch")
+  )({ item: ITEM, step: "install", attempt: 1, instanceIds: ITEM.instanceIds })) as object;
+  await (await handler("await"))({ commandId: "none", taskToken: "token" });
+  const collected = await (await handler("collect"))({ ...COLLECT, ...sent });
+
+  expect(sent).toMatchObject({ commandId: "none", undeliverable: ITEM.instanceIds });
+  expect(answered).toEqual([{ taskToken: "token", output: "{}" }]);
+  expect(collected).toEqual({ verdict: "nobodyLeft", instanceIds: [], toRollBack: ITEM.instanceIds });
+});
+
+test("a refusal that no host explains is passed on", async () => {
+  wire.calls.set("SendCommand", () => {
+    throw new WireError("AccessDeniedException");
+  });
+  wire.calls.set("DescribeInstanceInformation", () => ({
+    InstanceInformationList: ITEM.instanceIds.map((InstanceId) => ({ InstanceId, PingStatus: "Online" })),
+  }));
+  const dispatch = await handler("dispatch");
+
+  await expect(
+    dispatch({ item: ITEM, step: "install", attempt: 1, instanceIds: ITEM.instanceIds }),
+  ).rejects.toMatchObject({ name: "AccessDeniedException" });
+});
+
+test("a token is parked, and left alone while a host is still at work", async () => {
+  wire.calls.set("ListCommandInvocations", () => ({
+    CommandInvocations: [invocation("i-00000002", ""), invocation("i-00000003", "", "InProgress")],
+  }));
+
+  await (await handler("await"))({ commandId: "c-1", taskToken: "token" });
+
+  expect(wire.json(KEYS.token("c-1"))).toEqual({ taskToken: "token" });
+  expect(wire.log).not.toContain("SendTaskSuccess");
+});
+
+test.each([
+  ["nobody has parked a token", false, undefined, "nobody waits yet"],
+  ["it wakes the batch", true, undefined, "woken"],
+  ["the wait is over", true, "TaskTimedOut", "nobody waits any more"],
+  ["the token was used", true, "InvalidToken", "nobody waits any more"],
+  ["the execution is gone", true, "TaskDoesNotExist", "nobody waits any more"],
+])("an event when %s", async (_when, parked, refusal, message) => {
+  if (parked) wire.objects.set(KEYS.token("c-1"), '{"taskToken":"token"}');
+  wire.calls.set("SendTaskSuccess", () => {
+    if (refusal !== undefined) throw new WireError(refusal);
+  });
+
+  const answer = await (await handler("on-event"))({
+    detail: { "command-id": "c-1", status: "Success", "document-name": "AutoPatch-Install" },
+  });
+
+  expect(answer).toBeNull();
+  expect(logged()).toEqual([{ commandId: "c-1", status: "Success", message }]);
+});
+
+test("an event that cannot be handled fails, so that it is delivered again", async () => {
+  wire.objects.set(KEYS.token("c-1"), '{"taskToken":"token"}');
+  wire.calls.set("SendTaskSuccess", () => {
+    throw new WireError("KmsAccessDeniedException");
+  });
+  const onEvent = await handler("on-event");
+
+  await expect(onEvent({ detail: { "command-id": "c-1", status: "Success" } })).rejects.toMatchObject({
+    name: "KmsAccessDeniedException",
+  });
+});
+
+test("results are read over all pages; a cut line is read again in full", async () => {
+  const line = (id: string) => encodeResult(said("install", "ok", { instanceId: id }));
+  const cut = line("i-00000003").slice(0, 100);
+  wire.calls.set("ListCommandInvocations", ({ NextToken }) =>
+    NextToken === undefined
+      ? {
+          CommandInvocations: [invocation("i-00000002", `${line("i-00000002")}\n----------ERROR-------\nwarnings\n`)],
+          NextToken: "more",
+        }
+      : { CommandInvocations: [invocation("i-00000003", cut)] },
+  );
+  wire.calls.set("GetCommandInvocation", ({ InstanceId }) => ({
+    StandardOutputContent: `${line(String(InstanceId))}\n`,
+  }));
+
+  const answer = await (await handler("collect"))({ ...COLLECT, toRollBack: ["i-00000004"] });
+
+  expect(answer).toEqual({ verdict: "proceed", instanceIds: ITEM.instanceIds, toRollBack: ["i-00000004"] });
+  expect(wire.json(KEYS.stepResults("run-1", 1, 0, "install", 1))).toEqual({
+    step: "install",
+    attempt: 1,
+    commandId: "c-1",
+    results: ITEM.instanceIds.map((instanceId) => ({ instanceId, result: said("install", "ok", { instanceId }) })),
+  });
+  expect(wire.log.filter((call) => call === "GetCommandInvocation")).toHaveLength(1);
+});
+
+test("while a host may still answer, nothing is written", async () => {
+  wire.calls.set("ListCommandInvocations", () => ({
+    CommandInvocations: [
+      invocation("i-00000002", encodeResult(said("install", "ok", { instanceId: "i-00000002" }))),
+      invocation("i-00000003", "", "InProgress"),
+    ],
+  }));
+
+  const answer = await (await handler("collect"))(COLLECT);
+
+  expect(answer).toEqual({ verdict: "pending", instanceIds: ITEM.instanceIds, toRollBack: [] });
+  expect([...wire.objects.keys()]).toEqual([KEYS.snapshot("run-1")]);
+});
+
+test("a run that was never planned cannot be assessed, and the message says so", async () => {
+  const assess = await handler("assess");
+
+  await expect(assess({ runId: "run-9", wave: 0, phase: "prepare" })).rejects.toThrow(
+    "run run-9: it was never planned: there is no runs/run-9/snapshot.json",
+  );
+});
