@@ -41,6 +41,7 @@ export const PACKAGE_SCOPE: Scope = {
     "/var/lib/dpkg/lock-frontend": LOCK,
     "/var/lib/dpkg/triggers/Lock": LOCK,
     "/etc/.pwd.lock": LOCK,
+    "/var/lib/amazon": "the SSM agent's own records of the commands it carries out",
     "/var/lib/docker": DATA,
     "/var/lib/containerd": DATA,
     "/var/lib/containers": DATA,

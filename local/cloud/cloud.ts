@@ -96,7 +96,24 @@ export async function openCloud(options: CloudOptions): Promise<Cloud> {
     },
     { region: place.region },
   );
-  const endpoint = await openEndpoint(endpointOptions());
+  const endpoint = await openEndpoint({
+    port: options.port ?? 0,
+    account: place.account,
+    region: place.region,
+    folder: join(options.folder, "buckets"),
+    buckets: deployment.buckets.map(({ name }) => name),
+    topicArns: deployment.topicArns,
+    callers,
+    runCommand,
+    machines,
+    functions: {
+      arnOf: (name) => deployment.functions.find((fn) => fn.name === name || fn.arn === name)?.arn ?? null,
+      invoke,
+    },
+    putEvent: (event) => bus.put(event),
+    now: () => new Date(),
+    log,
+  });
   const s3 = new S3Client({
     endpoint: endpoint.url,
     region: place.region,
@@ -143,20 +160,6 @@ export async function openCloud(options: CloudOptions): Promise<Cloud> {
       await endpoint.close();
     },
   };
-
-  function endpointOptions() {
-    return {
-      port: options.port ?? 0,
-      folder: join(options.folder, "buckets"),
-      deployment,
-      callers,
-      runCommand,
-      machines,
-      invoke,
-      putEvent: bus.put.bind(bus),
-      log,
-    };
-  }
 }
 
 /** What Lambda sets around a function, and where its SDK clients find the local stack. */

@@ -19,6 +19,7 @@ export const COMPARED = ["/etc", "/usr", "/var/lib"] as const;
 /** What is left out of it, and why. */
 export const LEFT_OUT: Readonly<Record<string, string>> = {
   "/var/lib/apt/lists": "a cache: what apt-get update fetched",
+  "/var/lib/amazon": "the SSM agent's own records of the commands it carried out",
   "/var/lib/autopatch": "the agent's own records of the run, which a rollback must not undo",
 };
 

@@ -37,12 +37,11 @@ function stepEvent(cloud: Cloud, event: CommandEvent): RunEvent | null {
   const status = String(event.detail.status);
   if (step === undefined || status === "Pending" || status === "Delayed") return null;
   if (status === "InProgress") return { kind: "stepStarted", instanceId, step };
-  const { CommandInvocations } = cloud.runCommand.listCommandInvocations({
+  const { StandardOutputContent } = cloud.runCommand.getCommandInvocation({
     CommandId: String(event.detail["command-id"]),
     InstanceId: instanceId,
-    Details: true,
   });
-  const decoded = decodeResult(CommandInvocations[0]?.CommandPlugins?.[0]?.Output ?? "");
+  const decoded = decodeResult(StandardOutputContent);
   if (!decoded.ok) return { kind: "stepEnded", instanceId, step, outcome: status, note: decoded.why };
   return { kind: "stepEnded", instanceId, step, outcome: decoded.result.outcome, note: noteOf(decoded.result) };
 }
