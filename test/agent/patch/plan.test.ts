@@ -196,7 +196,7 @@ test("versions are ordered as dpkg orders them", () => {
     "1.9",
     "1.0-1~deb12u1",
     "20240203134700",
-    
+
     "1.0.",
     "1.0-a-b",
   ];
