@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { AwsError, notModelled } from "./aws-error.ts";
+import { type FaultPort, raiseFault } from "./fault.ts";
 import { call } from "./protocol/call.ts";
 import { credentialScope } from "./protocol/credential-scope.ts";
 import { readJsonCall, writeJsonAnswer, writeJsonError } from "./protocol/json.ts";
 import { readQueryCall, writeQueryAnswer, writeQueryError } from "./protocol/query.ts";
 import type { AwsRequest, AwsResponse, Caller, Service } from "./protocol/request.ts";
 import { isRpcCbor, readCborCall, writeCborAnswer, writeCborError } from "./protocol/rpc-cbor.ts";
-import { answerS3 } from "./s3/answer.ts";
+import { answerS3, type S3Settings } from "./s3/answer.ts";
 import { s3ErrorAnswer } from "./s3/call.ts";
 import { answerLambda, type LambdaPort } from "./services/lambda.ts";
 
@@ -14,7 +15,7 @@ import { answerLambda, type LambdaPort } from "./services/lambda.ts";
 export interface Services {
   readonly account: string;
   readonly callers: { find(accessKeyId: string): Caller | undefined };
-  readonly s3: Parameters<typeof answerS3>[1];
+  readonly s3: S3Settings;
   readonly functions: LambdaPort;
   readonly ssm: Service;
   readonly states: Service;
@@ -22,6 +23,7 @@ export interface Services {
   readonly cloudwatch: Service;
   readonly sns: Service;
   readonly sts: Service;
+  readonly fault?: FaultPort | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -75,7 +77,10 @@ function protocolOf(signingName: string, request: Unsigned, services: Services):
       };
     case "lambda":
       return {
-        handle: (signed) => answerLambda(signed, services.functions),
+        handle: (signed) => {
+          raiseFault(services.fault, signed.caller, "lambda", "Invoke");
+          return answerLambda(signed, services.functions);
+        },
         refuse: (_request, { code, message, status }) => ({
           status,
           headers: { "content-type": "application/json", "x-amzn-errortype": code },
@@ -83,47 +88,58 @@ function protocolOf(signingName: string, request: Unsigned, services: Services):
         }),
       };
     case "ssm":
-      return json(services.ssm);
+      return json(services.ssm, services.fault);
     case "states":
-      return json(services.states);
+      return json(services.states, services.fault);
     case "events":
-      return json(services.events);
+      return json(services.events, services.fault);
     case "monitoring":
-      return isRpcCbor(request) ? cbor(services.cloudwatch) : json(services.cloudwatch);
+      return isRpcCbor(request) ? cbor(services.cloudwatch, services.fault) : json(services.cloudwatch, services.fault);
     case "sns":
-      return query(services.sns, "http://sns.amazonaws.com/doc/2010-03-31/");
+      return query(services.sns, services.fault, "http://sns.amazonaws.com/doc/2010-03-31/");
     case "sts":
-      return query(services.sts, "https://sts.amazonaws.com/doc/2011-06-15/");
+      return query(services.sts, services.fault, "https://sts.amazonaws.com/doc/2011-06-15/");
     default:
       return unknownService(signingName, request);
   }
 }
 
-function json(service: Service): Protocol {
+function carryOut(
+  service: Service,
+  fault: FaultPort | undefined,
+  operation: string,
+  input: unknown,
+  caller: Caller,
+): Promise<unknown> {
+  if (Object.hasOwn(service.operations, operation)) raiseFault(fault, caller, service.name, operation);
+  return call(service, operation, input, caller);
+}
+
+function json(service: Service, fault: FaultPort | undefined): Protocol {
   return {
     handle: async (signed) => {
       const { operation, input } = readJsonCall(signed);
-      return writeJsonAnswer(signed, await call(service, operation, input, signed.caller));
+      return writeJsonAnswer(signed, await carryOut(service, fault, operation, input, signed.caller));
     },
     refuse: writeJsonError,
   };
 }
 
-function cbor(service: Service): Protocol {
+function cbor(service: Service, fault: FaultPort | undefined): Protocol {
   return {
     handle: async (signed) => {
       const { operation, input } = readCborCall(signed);
-      return writeCborAnswer(await call(service, operation, input, signed.caller));
+      return writeCborAnswer(await carryOut(service, fault, operation, input, signed.caller));
     },
     refuse: (_request, error) => writeCborError(error),
   };
 }
 
-function query(service: Service, namespace: string): Protocol {
+function query(service: Service, fault: FaultPort | undefined, namespace: string): Protocol {
   return {
     handle: async (signed) => {
       const { operation, input } = readQueryCall(signed);
-      return writeQueryAnswer(operation, namespace, await call(service, operation, input, signed.caller));
+      return writeQueryAnswer(operation, namespace, await carryOut(service, fault, operation, input, signed.caller));
     },
     refuse: (_request, error) => writeQueryError(namespace, error),
   };

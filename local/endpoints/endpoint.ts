@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { RunCommand } from "../run-command/service/run-command.ts";
 import { answerCall, type Services } from "./answer-call.ts";
+import type { FaultPort } from "./fault.ts";
 import type { Caller } from "./protocol/request.ts";
 import { Uploads } from "./s3/multipart.ts";
 import { BucketStore } from "./s3/store.ts";
@@ -30,6 +31,8 @@ export interface EndpointOptions {
   readonly functions: LambdaPort;
   readonly putEvent: EventsSettings["put"];
   readonly now: () => Date;
+  /** @default every call is carried out */
+  readonly fault?: FaultPort;
   /** Told of each call that the local stack does not know, and of each that broke. */
   readonly log: (line: string) => void;
 }
@@ -50,7 +53,7 @@ export interface Endpoint {
  * @throws Error when the port is taken
  */
 export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
-  const { account, region, now, log } = options;
+  const { account, region, now, log, fault } = options;
   const store = new BucketStore(options.folder, now);
   for (const bucket of options.buckets) store.createBucket(bucket);
   const topics = new Topics(options.topicArns, now);
@@ -58,7 +61,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   const services: Services = {
     account,
     callers: options.callers,
-    s3: { store, uploads: new Uploads(store, now), account },
+    s3: { store, uploads: new Uploads(store, now), account, region, fault },
     functions: options.functions,
     ssm: ssmService(options.runCommand, { account, region }),
     states: statesService(options.machines),
@@ -66,6 +69,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     cloudwatch: metrics,
     sns: topics,
     sts: stsService(account),
+    fault,
     log,
   };
   const server = createServer((request, response) => {

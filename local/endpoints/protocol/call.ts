@@ -15,7 +15,7 @@ export function operation<T extends z.ZodType>(
  * @throws AwsError; `NotModelledLocally` names service and operation when the local stack does not know it
  */
 export async function call(service: Service, name: string, input: unknown, caller: Caller): Promise<unknown> {
-  const run = service.operations[name];
+  const run = Object.hasOwn(service.operations, name) ? service.operations[name] : undefined;
   if (run === undefined) throw notModelled(`${service.name} ${name}`);
   try {
     for (const request of service.access?.(name, input) ?? [on(`${service.name}:${name}`, "*")]) {

@@ -1,3 +1,4 @@
+import { type FaultPort, raiseFault } from "../fault.ts";
 import { requireAccess } from "../protocol/call.ts";
 import type { AwsRequest, AwsResponse } from "../protocol/request.ts";
 import * as bucketCalls from "./bucket-calls.ts";
@@ -11,25 +12,37 @@ import type { BucketStore } from "./store.ts";
 type Handler = (call: S3Call) => AwsResponse | Promise<AwsResponse>;
 
 /** Calls on the account, on a bucket and on an object, by method and by the query parameter that tells which is meant. */
-const ACCOUNT: Readonly<Record<string, Handler>> = { "GET ": bucketCalls.listBuckets };
-const BUCKET: Readonly<Record<string, Handler>> = {
-  "HEAD ": bucketCalls.headBucket,
-  "GET list-type": bucketCalls.listObjects,
-  "GET versions": bucketCalls.listVersions,
-  "GET versioning": bucketCalls.getBucketVersioning,
-  "POST delete": bucketCalls.deleteObjects,
+type Calls = Readonly<Record<string, { readonly operation: string; readonly handler: Handler }>>;
+const is = (operation: string, handler: Handler) => ({ operation, handler });
+const ACCOUNT: Calls = { "GET ": is("ListBuckets", bucketCalls.listBuckets) };
+const BUCKET: Calls = {
+  "HEAD ": is("HeadBucket", bucketCalls.headBucket),
+  "GET list-type": is("ListObjectsV2", bucketCalls.listObjects),
+  "GET location": is("GetBucketLocation", bucketCalls.getBucketLocation),
+  "GET versions": is("ListObjectVersions", bucketCalls.listVersions),
+  "GET versioning": is("GetBucketVersioning", bucketCalls.getBucketVersioning),
+  "POST delete": is("DeleteObjects", bucketCalls.deleteObjects),
 };
-const OBJECT: Readonly<Record<string, Handler>> = {
-  "PUT ": (call) => ("x-amz-copy-source" in call.request.headers ? objects.copyObject(call) : objects.putObject(call)),
-  "GET ": objects.getObject,
-  "HEAD ": objects.getObject,
-  "DELETE ": objects.deleteObject,
-  "POST uploads": multipart.createUpload,
-  "PUT uploadId": multipart.uploadPart,
-  "GET uploadId": multipart.listParts,
-  "POST uploadId": multipart.completeUpload,
-  "DELETE uploadId": multipart.abortUpload,
+const OBJECT: Calls = {
+  "PUT ": is("PutObject", objects.putObject),
+  "PUT copy": is("CopyObject", objects.copyObject),
+  "GET ": is("GetObject", objects.getObject),
+  "HEAD ": is("HeadObject", objects.getObject),
+  "DELETE ": is("DeleteObject", objects.deleteObject),
+  "POST uploads": is("CreateMultipartUpload", multipart.createUpload),
+  "PUT uploadId": is("UploadPart", multipart.uploadPart),
+  "GET uploadId": is("ListParts", multipart.listParts),
+  "POST uploadId": is("CompleteMultipartUpload", multipart.completeUpload),
+  "DELETE uploadId": is("AbortMultipartUpload", multipart.abortUpload),
 };
+
+export interface S3Settings {
+  readonly store: BucketStore;
+  readonly uploads: Uploads;
+  readonly account: string;
+  readonly region: string;
+  readonly fault?: FaultPort | undefined;
+}
 
 /** Query parameters that refine a call instead of choosing one. */
 const REFINING =
@@ -38,24 +51,30 @@ const REFINING =
 /** S3 over REST, path style. @throws AwsError; what is not known here is NotImplemented by name */
 export async function answerS3(
   request: AwsRequest,
-  { store, uploads, account }: { readonly store: BucketStore; readonly uploads: Uploads; readonly account: string },
+  { store, uploads, account, region, fault }: S3Settings,
 ): Promise<AwsResponse> {
   const [, bucket = "", ...rest] = request.path.split("/").map(decodeURIComponent);
   const key = rest.join("/");
   const [chosen = "", ...others] = [...request.query.keys()].filter((name) => !REFINING.test(name));
   const table = bucket === "" ? ACCOUNT : key === "" ? BUCKET : OBJECT;
-  const handler = table[`${request.method} ${chosen}`];
-  if (handler === undefined || others.length > 0) {
+  // A copy is told from a put, and from the upload of a part, by a header alone.
+  const copies = "x-amz-copy-source" in request.headers ? "copy" : "";
+  const called = table[`${request.method} ${chosen}${copies}`];
+  if (called === undefined || others.length > 0) {
     const on = bucket === "" ? "the account" : key === "" ? "a bucket" : "an object";
-    throw s3Errors.notImplemented(`${request.method} ${[chosen, ...others].join("&")} on ${on}`);
+    throw s3Errors.notImplemented(
+      `${request.method} ${[chosen, ...others, ...(copies === "" ? [] : [copies])].join("&")} on ${on}`,
+    );
   }
-  return handler({
+  raiseFault(fault, request.caller, "s3", called.operation);
+  return called.handler({
     request,
     bucket,
     key,
     store,
     uploads,
     account,
+    region,
     require: (action, resource, context = {}) =>
       requireAccess(request.caller, { action, resource, context }, "AccessDenied"),
   });

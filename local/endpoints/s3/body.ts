@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { crc32c, crc64nvme } from "./crc.ts";
 import { s3Errors } from "./errors.ts";
 
 /** The checksums S3 knows and that are computed here, base64 of the big-endian value. */
@@ -9,6 +10,8 @@ const CHECKSUMS = {
     bytes.writeUInt32BE(crc32(data));
     return bytes.toString("base64");
   },
+  crc32c: (data: Uint8Array) => crc32c(data).toString("base64"),
+  crc64nvme: (data: Uint8Array) => crc64nvme(data).toString("base64"),
   sha1: (data: Uint8Array) => createHash("sha1").update(data).digest("base64"),
   sha256: (data: Uint8Array) => createHash("sha256").update(data).digest("base64"),
 } as const;

@@ -22,6 +22,13 @@ export function headBucket(call: S3Call): AwsResponse {
   return emptyAnswer(200);
 }
 
+export function getBucketLocation(call: S3Call): AwsResponse {
+  call.require("s3:GetBucketLocation", bucketArn(call));
+  call.store.keys(call.bucket);
+  // The oldest Region goes by no name here.
+  return xmlAnswer("LocationConstraint", call.region === "us-east-1" ? "" : call.region);
+}
+
 export function getBucketVersioning(call: S3Call): AwsResponse {
   call.require("s3:GetBucketVersioning", bucketArn(call));
   call.store.keys(call.bucket);

@@ -15,6 +15,8 @@ export interface S3Call {
   readonly uploads: Uploads;
   /** In whose account the buckets are. */
   readonly account: string;
+  /** Where the buckets are. */
+  readonly region: string;
   /** @throws AwsError AccessDenied */
   require(action: string, resource: string, context?: Readonly<Record<string, string>>): void;
 }

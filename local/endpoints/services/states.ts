@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { on, operation } from "../protocol/call.ts";
-import type { Service } from "../protocol/request.ts";
+import { on, operation, requireAccess } from "../protocol/call.ts";
+import type { Caller, Service } from "../protocol/request.ts";
 
 type Optional<T> = T | undefined;
 interface Page {
@@ -23,7 +23,9 @@ export interface StatesApi {
   ): unknown;
   getExecutionHistory(request: Page & { executionArn: string; reverseOrder?: Optional<boolean> }): unknown;
   describeStateMachine(request: { stateMachineArn: string }): unknown;
-  listStateMachines(request: Page): unknown;
+  listStateMachines(request: Page): {
+    readonly stateMachines: readonly { readonly stateMachineArn?: Optional<string> }[];
+  };
   describeMapRun(request: { mapRunArn: string }): unknown;
   listMapRuns(request: Page & { executionArn: string }): unknown;
   sendTaskSuccess(request: { taskToken: string; output: string }): unknown;
@@ -41,7 +43,7 @@ export function statesService(api: StatesApi): Service {
   return {
     name: "states",
     access: (name, input) => {
-      // The policy may name the state machine that waits for the token: that is known to the interpreter alone.
+      // Which state machine waits is in the token alone: see mayAnswerTasks.
       if (name.startsWith("SendTask")) return [];
       const { stateMachineArn, executionArn, mapRunArn } = Arns.parse(input);
       return [on(`states:${name}`, stateMachineArn ?? executionArn ?? mapRunArn ?? "*")];
@@ -81,14 +83,31 @@ export function statesService(api: StatesApi): Service {
       ListStateMachines: operation(z.strictObject(page), (request) => api.listStateMachines(request)),
       DescribeMapRun: operation(z.strictObject({ mapRunArn: text }), (request) => api.describeMapRun(request)),
       ListMapRuns: operation(z.strictObject({ executionArn: text, ...page }), (request) => api.listMapRuns(request)),
-      SendTaskSuccess: operation(z.strictObject({ taskToken: text, output: text }), (request) =>
-        api.sendTaskSuccess(request),
-      ),
+      SendTaskSuccess: operation(z.strictObject({ taskToken: text, output: text }), (request, caller) => {
+        mayAnswerTasks(api, caller, "states:SendTaskSuccess");
+        return api.sendTaskSuccess(request);
+      }),
       SendTaskFailure: operation(
         z.strictObject({ taskToken: text, error: text.optional(), cause: text.optional() }),
-        (request) => api.sendTaskFailure(request),
+        (request, caller) => {
+          mayAnswerTasks(api, caller, "states:SendTaskFailure");
+          return api.sendTaskFailure(request);
+        },
       ),
-      SendTaskHeartbeat: operation(z.strictObject({ taskToken: text }), (request) => api.sendTaskHeartbeat(request)),
+      SendTaskHeartbeat: operation(z.strictObject({ taskToken: text }), (request, caller) => {
+        mayAnswerTasks(api, caller, "states:SendTaskHeartbeat");
+        return api.sendTaskHeartbeat(request);
+      }),
     },
   };
+}
+
+/**
+ * A token does not say here which state machine waits for it, so it is enough that the caller may answer for one of them.
+ * @throws AwsError AccessDeniedException
+ */
+function mayAnswerTasks(api: StatesApi, caller: Caller, action: string): void {
+  const arns = api.listStateMachines({ maxResults: 1000 }).stateMachines.map((one) => one.stateMachineArn ?? "*");
+  if (!arns.some((arn) => caller.allows(on(action, arn))))
+    requireAccess(caller, on(action, "*"), "AccessDeniedException");
 }
