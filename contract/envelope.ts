@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { FAILURE_CODES, FAILURES, type Failure, type FailureCode } from "./failures.ts";
 import { STEP_DATA, type StepData, StepName } from "./steps.ts";
 

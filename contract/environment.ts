@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { PatchPolicy } from "./request.ts";
 import { WavePolicy } from "./run.ts";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { StepResult } from "./envelope.ts";
 
 /** Longest framed line in bytes: ListCommandInvocations gives 2,500 characters per plugin. */

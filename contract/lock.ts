@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 
 /** One package that is installed or replaced, down to its bytes. */
 export const LockEntry = z.object({

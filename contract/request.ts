@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CONTRACT_VERSION, InstanceId, RunId } from "./envelope.ts";
 import { Failure } from "./failures.ts";
 import { CRITICAL_PACKAGES, REQUEST_PATTERN } from "./names.ts";

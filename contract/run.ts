@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CONTRACT_VERSION, InstanceId, RunId, StepResult } from "./envelope.ts";
 import { FAILURE_CODES } from "./failures.ts";
 import { Operation, PatchPolicy } from "./request.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { StepResult } from "./envelope.ts";
 import { LockEntry, LockRemoval } from "./lock.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** One agent call each, in the order a host lives through them; rollback ends what failed. */
 export const STEPS = [

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { InstanceId, RunId } from "./envelope.ts";
 import { BatchItem, RunOutcome, RunRequest, WaveVerdict } from "./run.ts";
 import { PHASES, type Phase, StepName } from "./steps.ts";

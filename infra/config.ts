@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { DEFAULT_SENDING, SendingPolicy, TargetTag } from "../contract/environment.ts";
 import { TAGS } from "../contract/names.ts";
 import { nearest } from "../contract/nearest.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { KEYS } from "../../contract/names.ts";
 import { AwaitMessage, NO_COMMAND } from "../../contract/workflow.ts";
 import { RunCommand } from "../aws/run-command.ts";

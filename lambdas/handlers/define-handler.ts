@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type FleetSettings, fromEnvironment } from "../../contract/environment.ts";
 
 /** What a handler's core is given beside its message. */

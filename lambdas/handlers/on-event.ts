@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { KEYS } from "../../contract/names.ts";
 import { RunStore } from "../aws/run-store.ts";
 import { TaskTokens } from "../aws/task-tokens.ts";
