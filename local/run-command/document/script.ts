@@ -12,7 +12,7 @@ export interface AgentHost {
   readonly platform: { readonly type: string; readonly name: string; readonly version: string };
 }
 
-/** What a script did. Output is uncut. */
+/** What a script did. Of each stream at least the first 256 KiB. */
 export interface ScriptEnd {
   readonly exitCode: number;
   readonly stdout: string;
@@ -28,6 +28,8 @@ const AGENT_FOLDER = "/usr/bin";
 /** The agent's exit code for what it stopped itself: 128 + SIGKILL. */
 export const STOPPED_EXIT_CODE = 137;
 const WRITE_DEADLINE_MS = 60_000;
+/** More than the agent ever reports of a stream. */
+const OUTPUT_BYTES = 256 * 1024;
 
 /** Programs of ours for `sh -c`; what varies comes as arguments, never as text in them. */
 const STORE = 'umask 077; mkdir -p -- "$1" && cat > "$1/_script.sh" && chmod 0700 "$1/_script.sh"';
@@ -52,7 +54,7 @@ export async function runScript(
   });
   if (stored.exitCode !== 0) throw new Error(`${host.identity.instanceId}: ${folder}: ${stored.stderr.trim()}`);
   const workingDirectory = inputs.workingDirectory.startsWith("/") ? inputs.workingDirectory : AGENT_FOLDER;
-  const obstacle = await folderObstacle(host, workingDirectory);
+  const obstacle = workingDirectory === AGENT_FOLDER ? null : await folderObstacle(host, workingDirectory);
   if (obstacle !== null) {
     return { exitCode: 1, stdout: "", stderr: "", stopped: null, error: `fork/exec /usr/bin/sh: ${obstacle}` };
   }
@@ -70,12 +72,36 @@ export async function runScript(
     AWS_SSM_PLATFORM_VERSION: host.platform.version,
   }).map(([name, value]) => `${name}=${value}`);
   const asAgent = ["/usr/bin/env", "-i", `--chdir=${workingDirectory}`, "--", ...environment];
+  const beginning = new Beginning();
   const result = await host.exec(
     "/bin/sh",
     ["-c", CONFINE, "sh", ...asAgent, "/bin/sh", "-c", `${folder}/_script.sh`],
-    { deadlineMs: inputs.timeoutSeconds * 1000, signal },
+    {
+      deadlineMs: inputs.timeoutSeconds * 1000,
+      signal,
+      maxOutputBytes: OUTPUT_BYTES,
+      onStdout: beginning.add("stdout"),
+      onStderr: beginning.add("stderr"),
+    },
   );
-  return asEnd(result, signal);
+  return asEnd(beginning.complete(result), signal);
+}
+
+/** Keeps the beginning of a long output: the agent reports that, Exec keeps the end. */
+class Beginning {
+  readonly #text = { stdout: "", stderr: "" };
+
+  add(stream: "stdout" | "stderr") {
+    return (chunk: string) => {
+      if (this.#text[stream].length < OUTPUT_BYTES) this.#text[stream] += chunk;
+    };
+  }
+
+  complete(result: ExecResult): ExecResult {
+    const whole = (stream: "stdout" | "stderr") =>
+      Buffer.byteLength(result[stream]) < OUTPUT_BYTES ? result[stream] : this.#text[stream];
+    return { ...result, stdout: whole("stdout"), stderr: whole("stderr") };
+  }
 }
 
 /** A script that could not be started because the plugin's shell is not on the host. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AwsError } from "../../endpoints/aws-error.ts";
+import { readDocument } from "../document/document.ts";
 import { goPattern } from "../document/go-text.ts";
 import { timeoutSeconds } from "../document/step-inputs.ts";
 
@@ -36,7 +37,17 @@ const Content = z.object({
 export class Documents {
   readonly #byName: ReadonlyMap<string, StoredDocument>;
 
+  /** @throws Error naming the document that the agent would refuse or the local stack does not run */
   constructor(documents: readonly StoredDocument[]) {
+    for (const { name, content } of documents) {
+      try {
+        readDocument(JSON.parse(content));
+      } catch (error) {
+        throw new Error(`document ${name}: ${error instanceof Error ? error.message : String(error)}`, {
+          cause: error,
+        });
+      }
+    }
     this.#byName = new Map(documents.map((document) => [document.name, document]));
   }
 

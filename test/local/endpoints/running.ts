@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Endpoint, openEndpoint } from "../../../local/endpoints/endpoint.ts";
+import { type Endpoint, type EndpointOptions, openEndpoint } from "../../../local/endpoints/endpoint.ts";
 import type { AccessRequest, Caller } from "../../../local/endpoints/protocol/request.ts";
 import type { LambdaPort } from "../../../local/endpoints/services/lambda.ts";
 import type { AgentHost } from "../../../local/run-command/document/script.ts";
@@ -58,7 +58,7 @@ export interface Running extends Endpoint {
 }
 
 /** The endpoint over a real Run Command and a real interpreter, on a folder of its own. */
-export async function runEndpoint(host?: AgentHost): Promise<Running> {
+export async function runEndpoint(host?: AgentHost, more: Partial<EndpointOptions> = {}): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), "autopatch-endpoints-"));
   const lines: string[] = [];
   const putEvents: unknown[] = [];
@@ -89,6 +89,7 @@ export async function runEndpoint(host?: AgentHost): Promise<Running> {
     putEvent: (event) => void putEvents.push(event),
     now: () => new Date(),
     log: (line) => void lines.push(line),
+    ...more,
   });
   return {
     ...endpoint,

@@ -73,6 +73,13 @@ describe("the script", () => {
     expect(answers(result)).toEqual([["Success", 0, `${lines.join("\n")}\n`, ""]]);
   });
 
+  test("of an output beyond all limits the beginning is reported", async () => {
+    const result = await run({ steps: [shell("seq 1 200000; seq 1 200000 >&2")] });
+    const expected = Array.from({ length: 6000 }, (_, index) => `${index + 1}\n`).join("");
+    const reported = `${expected.slice(0, 24_000 - 20)}--output truncated--`;
+    expect(answers(result)).toEqual([["Success", 0, reported, reported]]);
+  });
+
   test.each([
     ["/var/tmp", ["Success", 0, "/var/tmp\n", ""]],
     ["relative", ["Success", 0, "/usr/bin\n", ""]],

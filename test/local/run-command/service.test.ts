@@ -425,6 +425,13 @@ test("closing kills what runs and returns when it is gone", async () => {
   expect(detailsOf(service, Command.CommandId)).toEqual(["Cancelled"]);
 });
 
+test("a document that the local stack does not run is refused when it is stored", () => {
+  const old = { name: "Old", createdAt: START, content: JSON.stringify({ schemaVersion: "1.2", runtimeConfig: {} }) };
+  expect(() => runCommandOver([], { documents: [old] })).toThrow(
+    "document Old: document schema version 1.2 is not run by the local stack; write it as 2.2",
+  );
+});
+
 test("nodes and documents are listed in pages and filtered", () => {
   const nodes = [nodeOn(host, 1, { Fleet: "web" }), nodeOn(host, 2)] as [TestNode, TestNode];
   nodes[1].set("connectionLost");
