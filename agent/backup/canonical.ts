@@ -57,6 +57,11 @@ export function parseContents(stdout: string): string[] {
   });
 }
 
+/** Pure: absolute paths that a maintainer script names, as far as its text tells. */
+export function mentionedPaths(script: string): string[] {
+  return [...new Set(script.match(/\/(?:usr|var|opt|boot|bin|sbin|lib\w*)\/[A-Za-z0-9_.+:@/-]+/g) ?? [])];
+}
+
 /** tar shows bytes that are not printable ASCII as `\ooo`. */
 function unescapeTar(name: string): string {
   if (!name.includes("\\")) return name;

@@ -53,7 +53,7 @@ export interface BackupPlan {
   readonly bytes: number;
 }
 
-const NOTHING: ExpectedChange = { packages: [], oldPaths: [], newPaths: [], diversions: [] };
+const NOTHING: ExpectedChange = { packages: [], oldPaths: [], newPaths: [], mentioned: [], diversions: [] };
 
 /** Looks at the host and decides what to keep; changes nothing. */
 export async function planBackup(machine: Machine, request: BackupRequest): Promise<BackupPlan> {

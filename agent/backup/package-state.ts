@@ -5,11 +5,12 @@ import type { Lock } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import { onMachine } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
-import { parseContents, parseDiversions } from "./canonical.ts";
+import { mentionedPaths, parseContents, parseDiversions } from "./canonical.ts";
 import type { PackageState } from "./manifest.ts";
 import type { ExpectedChange } from "./path-set.ts";
 
 const DPKG = "/var/lib/dpkg";
+const SCRIPTS = ["preinst", "postinst", "prerm", "postrm"];
 
 /** What is installed, marked and held, as dpkg and apt say it themselves. */
 export async function packageState(machine: Machine): Promise<PackageState> {
@@ -37,6 +38,7 @@ export async function expectedChange(
 ): Promise<ExpectedChange> {
   const names = [...lock.entries, ...lock.removals].map((entry) => entry.name);
   const newPaths: string[] = [];
+  const mentioned = oldScriptPaths(machine, new Set(names));
   const queue = [...fetched];
   const work = async () => {
     for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
@@ -44,6 +46,9 @@ export async function expectedChange(
       const result = await machine.exec("dpkg-deb", ["--contents", deb], { deadlineMs: 300_000 });
       if (result.exitCode !== 0) throw new Failure("hashMismatch", `${deb}: dpkg-deb: ${result.stderr.trim()}`);
       for (const path of parseContents(result.stdout)) newPaths.push(path);
+      // Scripts that are not there are a complaint on stderr; those that are, are printed.
+      const scripts = await machine.exec("dpkg-deb", ["--info", deb, ...SCRIPTS], { deadlineMs: 60_000 });
+      mentioned.push(...mentionedPaths(scripts.stdout));
     }
   };
   await Promise.all([work(), work(), work()]);
@@ -51,8 +56,19 @@ export async function expectedChange(
     packages: names,
     oldPaths: listedPaths(machine, new Set(names)),
     newPaths,
+    mentioned,
     diversions: parseDiversions(diversionsText(machine)),
   };
+}
+
+/** Paths that the maintainer scripts of the installed packages name. */
+function oldScriptPaths(machine: Pick<Machine, "root">, names: ReadonlySet<string>): string[] {
+  const folder = onMachine(machine, `${DPKG}/info`);
+  return readdirSync(folder).flatMap((file) => {
+    const match = /^([^:]+)(?::.+)?\.(\w+)$/.exec(file);
+    if (match === null || !names.has(match[1] ?? "") || !SCRIPTS.includes(match[2] ?? "")) return [];
+    return mentionedPaths(readFileSync(`${folder}/${file}`, "utf8"));
+  });
 }
 
 /** A host that never diverted anything may lack the file. */

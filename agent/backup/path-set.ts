@@ -9,6 +9,8 @@ export interface ExpectedChange {
   readonly oldPaths: readonly string[];
   /** Paths in the new .debs. */
   readonly newPaths: readonly string[];
+  /** Paths that their maintainer scripts name. */
+  readonly mentioned: readonly string[];
   readonly diversions: readonly Diversion[];
 }
 
@@ -79,6 +81,11 @@ export function pathSet(change: ExpectedChange, before: Tree): PathSet {
       if (before.paths.has(real)) wanted.add(real);
       else if (path === listed || path === diverted.get(listed)) absent.add(real);
     }
+  }
+  for (const path of change.mentioned) {
+    const real = canonical(path, before.paths);
+    const type = before.paths.get(real)?.type;
+    if ((type === "file" || type === "link") && !within(real, "/var")) wanted.add(real);
   }
   const state = stateFolders(change, before.paths);
   const boot = new Map<string, PathStat>();

@@ -67,7 +67,9 @@ export async function putBack(machine: Machine, work: PutBack): Promise<string[]
       renameSync(full(`${stageOf.get(path)}${path}`), target);
     }
     for (const { path, sameAs } of work.paths) if (sameAs !== undefined) shareFile(full(sameAs), full(path));
-    const left = work.remove.filter((path) => !removePath(full(path)));
+    // What lay in a folder that is a file or link again went with the folder; the link may lead somewhere else.
+    const gone = (path: string): boolean => path !== "/" && (stageOf.has(dirname(path)) || gone(dirname(path)));
+    const left = work.remove.filter((path) => !gone(path) && !removePath(full(path)));
     for (const stage of stages) rmSync(full(stage), { recursive: true, force: true });
     // Folders last: everything above has moved their times.
     await unpackTar(machine, `${WORK}/folders.tar`, "/");
@@ -91,7 +93,8 @@ async function unpackStages(
   const timed = new Set([...work.folders, ...work.times, ...stages.map((stage) => dirname(stage))]);
   try {
     for await (const member of tarMembers(work.archive())) {
-      const handle = timed.has(member.path) ? folders : handles.get(stageOf.get(member.path) ?? "");
+      const folder = member.type === "directory" && timed.has(member.path);
+      const handle = folder ? folders : handles.get(stageOf.get(member.path) ?? "");
       if (handle === undefined) continue;
       writeAll(handle, member.head);
       for await (const { bytes } of member.body) writeAll(handle, bytes);

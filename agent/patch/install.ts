@@ -7,7 +7,7 @@ import { checkSums } from "../backup/validate.ts";
 import { nativeArchitecture } from "../host/dpkg.ts";
 import { activeServices } from "../host/services.ts";
 import { recordViolation } from "../security/violations.ts";
-import { applyLock } from "./apply.ts";
+import { type Applied, applyLock } from "./apply.ts";
 import { type ClosedWorld, closeClosedWorld, deviations, openClosedWorld, simulate } from "./closed-world.ts";
 import { simulateHere } from "./host-simulation.ts";
 import { recordInstalled } from "./installed.ts";
@@ -98,20 +98,36 @@ async function installLocked(
   await timed("simulation", () => requireExact(context, world));
   requireUnchanged(context, ready);
   const applying = enter(machine, ready, "applying");
-  const applied = await timed("apply", () => applyLock(context, world, deadlineMs));
-  if (applied.failure !== null) {
-    const { failure, log } = applied;
+  const applied = await timed("apply", () => applyLock(context, world, deadlineMs)).catch(unfinished);
+  const recorded =
+    applied.failure !== null
+      ? { ...applied, kept: 0 }
+      : await timed("record", () => record(context, applying, applied));
+  if (recorded.failure !== null) {
+    const { failure, log } = recorded;
     machine.log.error(`${failure.code}: ${failure.message}`);
     const undone = await undo(context, applying, failure.message);
     return { outcome: failedAndUndone(failure, undone), details: { ...rollbackDetails(undone.restored), log } };
   }
-  const kept = await timed("record", () => recordInstalled(machine, applying));
   enter(machine, applying, "trial", { statusAfter: statusDigest(machine) });
-  const details: StepDetails = { log: applied.log };
+  const details: StepDetails = { log: recorded.log };
   const reasons = rebootReasons(machine);
-  const outcome = succeeded(lock, kept);
+  const outcome = succeeded(lock, recorded.kept);
   if (reasons.length === 0 || outcome.outcome !== "succeeded") return { outcome, details };
   return { outcome: { outcome: "rebootRequired", reasons, data: outcome.data }, details };
+}
+
+/** A look at what the install left; without it there would be no exact way back later, so its failure is the install's. */
+async function record({ machine }: StepContext, transaction: Transaction, applied: Applied) {
+  try {
+    return { ...applied, kept: await recordInstalled(machine, transaction) };
+  } catch (error) {
+    return unfinished(error);
+  }
+}
+
+function unfinished(error: unknown): Applied & { kept: number } {
+  return { failure: asFailure(error), log: "", kept: 0 };
 }
 
 async function requireExact({ machine }: StepContext, world: ClosedWorld): Promise<void> {

@@ -29,10 +29,8 @@ export async function undo(context: StepContext, transaction: Transaction, reaso
   const { backupId } = transaction;
   if (backupId === null) {
     enter(machine, transaction, "abandoned", { reason });
-    throw new Failure(
-      "rollbackIncomplete",
-      `run ${transaction.runId} was installed without a backup: no exact way back`,
-    );
+    const message = `run ${transaction.runId} was installed without a backup, there is no exact way back: ${reason}`;
+    throw new Failure("rollbackIncomplete", message);
   }
   const left = await endLeftovers(machine, transaction.runId);
   if (left.length > 0) machine.log.warn(`ended what the change had left running: ${left.join(", ")}`);

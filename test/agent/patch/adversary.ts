@@ -5,16 +5,22 @@ import { join } from "node:path";
 import { systemClock } from "../../../agent/host/clock.ts";
 import { exec } from "../../../agent/host/exec.ts";
 import { writeLock } from "../../../agent/patch/lock-file.ts";
-import type { LockEntry } from "../../../contract/lock.ts";
+import type { Lock, LockEntry } from "../../../contract/lock.ts";
 import { HOST_PATHS } from "../../../contract/names.ts";
 import { buildDeb } from "../../../local/hosts/sample/deb.ts";
 import { debName, type SamplePackage } from "../../../local/hosts/sample/package.ts";
 import { type AgentHost, RUN } from "../bench.ts";
 
+/** Two versions of a package. */
+export interface Pair {
+  readonly old: SamplePackage;
+  readonly next: SamplePackage;
+}
+
 type Scripts = NonNullable<SamplePackage["scripts"]>;
 
 /** A package whose 2.0 has the given maintainer scripts; its 1.0 is harmless and has state that a script may spoil. */
-export function adversary(scripts: Scripts, name = "adversary"): { old: SamplePackage; next: SamplePackage } {
+export function adversary(scripts: Scripts, name = "adversary", oldScripts: Scripts = {}): Pair {
   const common = { name, summary: "package of a test" };
   const files = (version: string) => [
     { path: `/usr/lib/${name}/program`, content: `#!/bin/sh\necho ${version}\n`, mode: 0o755 },
@@ -24,7 +30,7 @@ export function adversary(scripts: Scripts, name = "adversary"): { old: SamplePa
   const conffiles = [`/etc/${name}.conf`];
   const postinst = `#!/bin/sh\nmkdir -p /var/lib/${name} && echo format=1 > /var/lib/${name}/state\n`;
   return {
-    old: { ...common, version: "1.0-1", files: files("1.0-1"), conffiles, scripts: { postinst } },
+    old: { ...common, version: "1.0-1", files: files("1.0-1"), conffiles, scripts: { postinst, ...oldScripts } },
     next: { ...common, version: "2.0-1", files: files("2.0-1"), conffiles, scripts },
   };
 }
@@ -32,7 +38,8 @@ export function adversary(scripts: Scripts, name = "adversary"): { old: SamplePa
 /** Installs the old packages on a host and writes a lock that upgrades them, as if download had been there. */
 export async function lockUpgrade(
   host: AgentHost,
-  pairs: readonly { old: SamplePackage; next: SamplePackage }[],
+  pairs: readonly Pair[],
+  removals: Lock["removals"] = [],
 ): Promise<LockEntry[]> {
   const folder = mkdtempSync(join(tmpdir(), "autopatch-adversary-"));
   try {
@@ -56,7 +63,7 @@ export async function lockUpgrade(
         file: debName(next),
       });
     }
-    const lock = { release: "bookworm", architecture: "amd64", entries, removals: [] };
+    const lock = { release: "bookworm", architecture: "amd64", entries, removals };
     writeLock(outside(host), RUN, false, lock);
     return entries;
   } finally {

@@ -58,3 +58,35 @@ test.each(MOMENTS)("killed $moment, the next step brings back exactly what was",
   expect(compareFingerprints(before, await takeFingerprint(host.sandbox)).differences).toEqual([]);
   expect(await running(host)).not.toContain("sleep 60");
 });
+
+/** Stands before tar and ends the agent when it is about to unpack where /run/kill-at says. */
+const TAR = `#!/bin/sh
+at=$(cat /run/kill-at 2>/dev/null) || exec /usr/bin/tar.real "$@"
+case "$*" in *"--directory=$at") rm /run/kill-at; ${KILL_AGENT};; esac
+exec /usr/bin/tar.real "$@"
+`;
+
+test.each([
+  { moment: "while it lays files ready", at: "/.autopatch-restore" },
+  { moment: "when files are in place and folders' times are not", at: "/" },
+])("the way back killed $moment: the next start ends it", async ({ at }) => {
+  const host = await bench.host();
+  await host.run("mv", "/usr/bin/tar", "/usr/bin/tar.real");
+  host.write("/usr/bin/tar", TAR, 0o755);
+  const before = await backedUp(host, {});
+  expect((await host.step("install")).result.outcome).toBe("succeeded");
+  host.write("/run/kill-at", at);
+
+  await expect(host.step("rollback")).rejects.toThrow("the step printed nothing");
+  const journal = JSON.parse(host.read(`${HOST_PATHS.state}/transaction.json`));
+  const { result } = await host.step("rollback");
+  const comparison = compareFingerprints(before, await takeFingerprint(host.sandbox));
+
+  expect(journal.state).toBe("rollingBack");
+  expect(result).toMatchObject({ outcome: "succeeded", data: { identical: true } });
+  expect(comparison.differences).toEqual([]);
+  expect(
+    comparison.otherTimes.filter((path) => !/^\/var\/lib\/dpkg\/(lock|lock-frontend|triggers\/Lock)$/.test(path)),
+  ).toEqual([]);
+  expect((await host.run("ls", "-A", "/")).stdout).not.toContain(".autopatch-restore");
+});
