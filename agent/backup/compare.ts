@@ -1,11 +1,11 @@
 import { rmSync } from "node:fs";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { Difference } from "../../contract/step-report.ts";
+import { fileDigest } from "../host/file-digest.ts";
 import { onMachine } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 import { packTar } from "../host/tar-program.ts";
 import { statPath, type Tree, untouched } from "../host/tree.ts";
-import { fileDigest } from "../patch/archives.ts";
 import { archivedMembers, openTar } from "./archive.ts";
 import type { BackupEntry, Manifest, PackageState } from "./manifest.ts";
 import { packageState } from "./package-state.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { RunId } from "../../contract/envelope.ts";
 
 /** Name of a backup: its time in UTC, to the second. */

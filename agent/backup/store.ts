@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { isAbsolute, posix } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { Failure } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import { codeOf, lstatOrNull, onMachine, ownFolder, readOwn, syncFolder } from "../host/files.ts";

@@ -1,7 +1,7 @@
 import { Failure } from "../../contract/failures.ts";
+import { fileDigest } from "../host/file-digest.ts";
 import { lstatOrNull, onMachine, readOwn } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
-import { fileDigest } from "../patch/archives.ts";
 import { archivedMembers, openPacked } from "./archive.ts";
 import type { Manifest } from "./manifest.ts";
 import { BACKUP_FILES, backupFolder, invalid, readManifest } from "./store.ts";

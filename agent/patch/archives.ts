@@ -1,24 +1,9 @@
-import { createHash } from "node:crypto";
-import { closeSync, constants, openSync, readSync } from "node:fs";
 import { Failure } from "../../contract/failures.ts";
 import type { Lock, LockEntry } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
+import { fileDigest } from "../host/file-digest.ts";
 import { lstatOrNull, onMachine } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
-
-const CHUNK = Buffer.alloc(1 << 20);
-
-/** SHA-256 of a file's bytes, in hexadecimal. Synchronous: for thousands of small files a stream each takes ten times as long. */
-export function fileDigest(full: string): string {
-  const hash = createHash("sha256");
-  const fd = openSync(full, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    for (let got = readSync(fd, CHUNK); got > 0; got = readSync(fd, CHUNK)) hash.update(CHUNK.subarray(0, got));
-  } finally {
-    closeSync(fd);
-  }
-  return hash.digest("hex");
-}
 
 /**
  * Holds every .deb of a lock against its locked size and SHA-256.

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { RunId } from "../../contract/envelope.ts";
 import { Failure } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";

@@ -2,8 +2,8 @@ import { asFailure, EXIT, Failure } from "../../contract/failures.ts";
 import { lockDigest } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { StepName } from "../../contract/steps.ts";
-import { backup } from "../backup/backup-step.ts";
 import { createBackup } from "../backup/create.ts";
+import { backup } from "../patch/backup.ts";
 import { commit } from "../patch/commit.ts";
 import { type InstallOptions, installWith } from "../patch/install.ts";
 import {

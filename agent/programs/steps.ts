@@ -6,7 +6,7 @@ export const STEP_CODE: { readonly [S in StepName]: () => Promise<Step<S>> } = {
   preflight: async () => (await import("../patch/preflight.ts")).preflight,
   download: async () => (await import("../patch/download.ts")).download,
   verify: async () => (await import("../patch/verify.ts")).verify,
-  backup: async () => (await import("../backup/backup-step.ts")).backup,
+  backup: async () => (await import("../patch/backup.ts")).backup,
   install: async () => (await import("../patch/install.ts")).install,
   validate: async () => (await import("../patch/validate.ts")).validate,
   commit: async () => (await import("../patch/commit.ts")).commit,

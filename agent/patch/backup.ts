@@ -1,14 +1,14 @@
 import { lockDigest } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
+import { createBackup, planBackup } from "../backup/create.ts";
+import { statusDigest } from "../backup/package-state.ts";
 import { lstatOrNull, onMachine } from "../host/files.ts";
 import { activeServices } from "../host/services.ts";
-import { verifyArchives } from "../patch/archives.ts";
-import { beginTransaction, enter } from "../patch/journal.ts";
-import { readLock } from "../patch/lock-file.ts";
-import type { Step } from "../patch/step.ts";
-import { recover, requireClosed } from "../patch/transaction.ts";
-import { createBackup, planBackup } from "./create.ts";
-import { statusDigest } from "./package-state.ts";
+import { verifyArchives } from "./archives.ts";
+import { beginTransaction, enter } from "./journal.ts";
+import { readLock } from "./lock-file.ts";
+import type { Step } from "./step.ts";
+import { recover, requireClosed } from "./transaction.ts";
 
 /** The id a dry run answers: no backup is made. */
 const DRY_RUN_ID = "dry-run";
