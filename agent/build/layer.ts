@@ -1,11 +1,12 @@
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HOST_PATHS, PROGRAM_LINKS } from "../../contract/names.ts";
+import { DEFAULT_CONFIG } from "./default-config.ts";
 
 export interface LayerOptions {
   /** The built executable. */
   readonly executable: string;
-  /** Text of autopatch.conf. @default all defaults */
+  /** Text of autopatch.conf. @default every key commented out */
   readonly config?: string;
 }
 
@@ -34,6 +35,6 @@ export function layAgent(dir: string, options: LayerOptions): void {
   copyFileSync(options.executable, join(dir, HOST_PATHS.executable));
   chmodSync(join(dir, HOST_PATHS.executable), 0o755);
   for (const link of Object.keys(PROGRAM_LINKS)) symlinkSync(HOST_PATHS.executable, join(dir, "/usr/local/bin", link));
-  writeFileSync(join(dir, HOST_PATHS.config), options.config ?? "# Every key has a default: see docs/guides.\n");
+  writeFileSync(join(dir, HOST_PATHS.config), options.config ?? DEFAULT_CONFIG);
   chmodSync(join(dir, HOST_PATHS.config), 0o600);
 }

@@ -35,21 +35,20 @@ function verb(operation: Operation): string[] {
  * @throws Failure `resolverFailed` with apt's own words, `resolverTimedOut`
  */
 export async function readAptFacts(machine: Machine, operation: Operation): Promise<AptFacts> {
-  const [simulation, packages, native] = await Promise.all([
-    simulate(machine, operation),
+  const simulating = simulate(machine, operation);
+  const [simulation, fullSimulation, uris, packages, native, held] = await Promise.all([
+    simulating,
+    operation === "full-update" ? simulating : simulate(machine, "full-update"),
+    printUris(machine, operation),
     dpkgPackages(machine),
     nativeArchitecture(machine),
+    plan(machine, "apt-mark", ["showhold"]),
   ]);
-  const installed = packages.filter((p) => p.status.charAt(1) !== "n" && p.status.charAt(1) !== "c");
+  const installed = packages.filter((p) => !/^.[nc]/.test(p.status));
   const asked = installed.map((p) =>
     p.architecture === native || p.architecture === "all" ? p.name : `${p.name}:${p.architecture}`,
   );
-  const [fullSimulation, uris, policy, held] = await Promise.all([
-    operation === "full-update" ? simulation : simulate(machine, "full-update"),
-    printUris(machine, operation),
-    plan(machine, "apt-cache", ["policy", ...asked]),
-    plan(machine, "apt-mark", ["showhold"]),
-  ]);
+  const policy = await plan(machine, "apt-cache", ["policy", ...asked]);
   const policies = parsePolicies(policy.stdout);
   const details = await readDetails(machine, [
     ...simulation.installs.map((i) => `${i.name}:${i.architecture === "all" ? native : i.architecture}=${i.version}`),

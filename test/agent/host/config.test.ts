@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { DEFAULT_CONFIG } from "../../../agent/build/default-config.ts";
 import { hostPolicy, parseConfig } from "../../../agent/host/config.ts";
 import { DEFAULT_POLICY } from "../../../contract/request.ts";
 
@@ -41,4 +42,14 @@ test.each([
   expect(() => parseConfig(text)).toThrow(
     expect.objectContaining({ code: "configurationInvalid", message: expect.stringMatching(message) }),
   );
+});
+
+test("the shipped file names every key with its default", () => {
+  const keys = DEFAULT_CONFIG.replace(/^#(?=[A-Z0-9_]+=)/gm, "");
+  const { AWS_REGION, AWS_ENDPOINT_URL, AWS_EC2_METADATA_SERVICE_ENDPOINT, ...defaults } = parseConfig(keys);
+  expect(defaults).toEqual(parseConfig(""));
+  expect([AWS_REGION, AWS_ENDPOINT_URL, AWS_EC2_METADATA_SERVICE_ENDPOINT].every((value) => value !== undefined)).toBe(
+    true,
+  );
+  expect(parseConfig(DEFAULT_CONFIG)).toEqual(parseConfig(""));
 });
