@@ -1,9 +1,11 @@
+import { asFailure } from "../../contract/failures.ts";
 import type { Operation } from "../../contract/request.ts";
-import { fileTime } from "../host/clock.ts";
+import { fileTime, systemClock } from "../host/clock.ts";
 import { type Config, hostPolicy, readConfig } from "../host/config.ts";
 import { localMachine, requireRoot } from "../host/local-machine.ts";
 import type { Machine } from "../host/machine.ts";
 import type { StepContext } from "../patch/step.ts";
+import { recordViolation } from "../security/violations.ts";
 import { stepContext } from "./step-context.ts";
 
 /** A command typed on the host, or run by one of the seed's scripts. */
@@ -26,13 +28,25 @@ export interface CommandOptions {
 /** @throws Failure `notRoot`, `configurationInvalid`, `pathUnsafe` */
 export function openCommand(program: string, options: CommandOptions): Command {
   requireRoot();
-  const config = readConfig({ root: "/" });
+  const runId = options.runId ?? `manual-${fileTime(systemClock.now())}`;
+  const config = openConfig(program, runId);
   const level = options.verbose === true ? "debug" : config.AUTOPATCH_LOG_LEVEL;
   const machine = localMachine(program, { AUTOPATCH_LOG_LEVEL: level });
   const { context } = stepContext(machine, {
-    runId: options.runId ?? `manual-${fileTime(machine.clock.now())}`,
+    runId,
     dryRun: options.dryRun,
     policy: hostPolicy(config, options.operation ?? "full-update"),
   });
   return { config, machine, context };
+}
+
+/** The configuration; one that somebody else could have written is marked as a violation before it is refused. */
+function openConfig(program: string, runId: string): Config {
+  const machine = localMachine(program, { AUTOPATCH_LOG_LEVEL: "info" });
+  try {
+    return readConfig(machine);
+  } catch (error) {
+    recordViolation(machine, runId, asFailure(error));
+    throw error;
+  }
 }

@@ -10,6 +10,7 @@ import { type Instance, readInstance } from "../host/instance.ts";
 import { localMachine, requireRoot } from "../host/local-machine.ts";
 import type { Machine } from "../host/machine.ts";
 import type { StepAnswer, StepContext } from "../patch/step.ts";
+import { recordViolation } from "../security/violations.ts";
 import { recordOperation } from "../telemetry/history.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { runOnce, StillRunning } from "./once.ts";
@@ -69,6 +70,7 @@ async function answer(
     }
     const failure = asFailure(error);
     machine.log.error(`${failure.code}: ${failure.message}`);
+    recordViolation(machine, who.runId, failure);
     return { report: reportOf(machine, who, step, startedAt, failed(failure)), machine };
   }
 }

@@ -177,6 +177,9 @@ describe("what keeps a host from being patched is named", () => {
     expect(wrong.exit).toBe(3);
     expect(open.result).toMatchObject({ outcome: "failed", code: "pathUnsafe" });
     expect(open.exit).toBe(8);
+    expect(host.read(`${HOST_PATHS.logs}/autopatch-manager.log`)).toMatch(
+      /SÉCURITÉ COMPROMISE: pathUnsafe: \/etc\/autopatch\/autopatch\.conf is writable by others/,
+    );
   });
 });
 
