@@ -30,11 +30,17 @@ export function passed(result: StepResult | undefined): boolean {
   return result?.outcome === "succeeded" || result?.outcome === "rebootRequired";
 }
 
-/** Failures that the cloud stated in the host's stead: they do not say how far the host got. */
-const UNSEEN: ReadonlySet<FailureCode> = new Set<FailureCode>([
+/**
+ * Failures of install that do not prove the host untouched: the cloud stated them in its stead, or it had begun to change. Together with
+ * "nothing to undo" they leave open who put it back, and whether anyone did.
+ */
+const MAY_HAVE_CHANGED: ReadonlySet<FailureCode> = new Set<FailureCode>([
   "noAnswer",
   "resultUnreadable",
   "installTimedOut",
+  "installFailed",
+  "maintainerScriptFailed",
+  "rollbackIncomplete",
   "internal",
 ]);
 
@@ -62,8 +68,8 @@ function nothingToUndo({ install, validate, commit }: HostResults): HostOutcome 
   const answers = [install, validate, commit];
   if (answers.some((answer) => answer?.outcome === "failed" && answer.rolledBack)) return "rolledBack";
   if (passed(commit)) return "committed";
-  // It refused or failed before it began to change anything: it said so itself, or was never reached.
-  if (install?.outcome === "failed" && !UNSEEN.has(install.code)) return "unchanged";
+  // It refused before it changed anything, or was never reached.
+  if (install?.outcome === "failed" && !MAY_HAVE_CHANGED.has(install.code)) return "unchanged";
   if (install?.outcome === "nothingToDo" || install?.outcome === "blocked") return install.outcome;
   return "inDoubt";
 }

@@ -57,7 +57,12 @@ function hostLines(host: HostReport): string[] {
 }
 
 function subjectOf(report: RunReport): string {
-  const text = `AutoPatch ${report.fleet} ${report.outcome}: ${report.sentence}`.replace(/[^\x20-\x7e]+/g, "?");
+  // The sentence of a run that was stopped or broke begins with that.
+  const said = report.outcome === "stopped" || report.outcome === "failed";
+  const text = `AutoPatch ${report.fleet}${said ? "" : ` ${report.outcome}`}: ${report.sentence}`.replace(
+    /[^\x20-\x7e]+/g,
+    "?",
+  );
   return text.length <= 100 ? text : `${text.slice(0, 97)}...`;
 }
 

@@ -78,12 +78,12 @@ function attentionSection(
   if (concerned.length === 0 && leftOut.length === 0) return NOTHING;
   return html`<h2>What needs attention</h2>
 ${concerned.map((host) => attentionCard(host, outside.get(host.instanceId), dryRun))}
-${leftOut.map(({ name, instanceId, reason }) => html`<div class="card told calm"><div class="head"><h3>${name}</h3><span class="mark">left out</span><span class="soft">${instanceId}</span></div><p>${reason}</p></div>`)}`;
+${leftOut.map(({ name, instanceId, reason }) => html`<div class="card calm"><div class="head"><h3>${name}</h3><span class="mark">left out</span><span class="soft">${instanceId}</span></div><p>${reason}</p></div>`)}`;
 }
 
 function attentionCard(host: HostReport, seen: OutsideComparison | undefined, dryRun: boolean): Html {
   const now = whatNow(host);
-  return html`<div class="card told ${TONE[host.outcome]}"><div class="head"><h3>${host.name}</h3>${mark(host.outcome)}<span class="soft">${host.instanceId}</span></div>
+  return html`<div class="card ${TONE[host.outcome]}"><div class="head"><h3>${host.name}</h3>${mark(host.outcome)}<span class="soft">${host.instanceId}</span></div>
 ${host.failure === null ? NOTHING : html`<p>Failed at <b>${host.failure.step}</b>: ${host.failure.code}</p><pre>${host.failure.message}</pre>`}
 <p>${stateOf(host, seen, dryRun)}</p>
 ${now === "" ? NOTHING : html`<p><b>What now:</b> ${now}</p>`}</div>`;

@@ -13,7 +13,7 @@ h2{font-size:17px;margin:34px 0 10px}
 h3{font-size:15px;margin:0}
 p{margin:0 0 6px}
 .kind{color:var(--tone);font-weight:650;margin:0}
-.soft{color:var(--soft)}
+.soft{color:var(--soft);font-weight:400}
 .good{--tone:var(--good)}.back{--tone:var(--back)}.bad{--tone:var(--bad)}.calm{--tone:var(--calm)}
 .facts{display:flex;flex-wrap:wrap;gap:4px 22px;margin:0;color:var(--soft);font-size:14px}
 .facts div{display:flex;gap:6px}.facts dt{margin:0}.facts dd{margin:0;color:var(--ink)}
@@ -24,7 +24,6 @@ p{margin:0 0 6px}
 .mark{color:var(--tone);font-weight:650;white-space:nowrap}
 .mark::before{content:"";display:inline-block;width:9px;height:9px;border-radius:50%;background:var(--tone);margin-right:7px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:12px 16px;margin:0 0 10px;break-inside:avoid}
-.card.told{border-left:4px solid var(--tone)}
 .head{display:flex;flex-wrap:wrap;gap:2px 14px;align-items:baseline;margin-bottom:4px}
 code,pre{font:13px/1.45 ui-monospace,"SF Mono",Menlo,Consolas,monospace}
 pre{white-space:pre-wrap;margin:6px 0;padding:8px 10px;background:var(--page);border-radius:6px;max-height:15em;overflow:auto}
@@ -32,7 +31,8 @@ table{border-collapse:collapse;width:100%;font-size:14px;background:var(--card);
 th,td{text-align:left;vertical-align:top;padding:7px 12px;border-top:1px solid var(--line)}
 thead th{border-top:0;color:var(--soft);font-weight:550}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.lane{display:grid;grid-template-columns:minmax(76px,150px) 1fr 62px;gap:10px;align-items:center;padding:3px 0;font-size:14px}
+.lane{display:grid;grid-template-columns:minmax(76px,150px) 1fr auto;gap:10px;align-items:center;padding:3px 0;font-size:14px}
+.lane .soft{min-width:84px;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .bar{position:relative;height:16px;background:var(--page);border-radius:4px;overflow:hidden}
 .bar i{position:absolute;top:0;bottom:0;min-width:2px}
 .key{display:flex;flex-wrap:wrap;gap:2px 14px;font-size:13px;color:var(--soft);margin:8px 0 0}
@@ -46,7 +46,7 @@ tr{padding:8px 12px;border-top:1px solid var(--line)}tr:first-child{border-top:0
 td,tbody th,td.n{border:0;padding:1px 0;text-align:left}
 td[data-label]::before{content:attr(data-label) ": ";color:var(--soft)}
 td:empty{display:none}
-.lane{grid-template-columns:84px 1fr 54px;gap:8px}}
+.lane{grid-template-columns:84px 1fr auto;gap:8px}}
 @media print{
 :root{color-scheme:light}
 body{background:#fff;font-size:11pt}main{max-width:none;padding:0}

@@ -34,8 +34,9 @@ export function sentenceOf(report: Told, error: { readonly name: string; readonl
       ? `no host was eligible${leftOut.length === 0 ? "" : `: ${leftOut[0]}`}`
       : [...counts, ...leftOut].join(", ");
   const told = `${report.dryRun ? "dry run: " : ""}${figures}`;
+  // Who failed, and how, follows in every place where this sentence stands.
   const stop = report.waves.flatMap(({ name, verdicts }) =>
-    verdicts.filter(({ decision }) => decision === "stop").map(({ reason }) => `${name}: ${reason}`),
+    verdicts.filter(({ decision }) => decision === "stop").map(({ reason }) => `${name}: ${reason.split(": ")[0]}`),
   )[0];
   switch (report.outcome) {
     case "succeeded":

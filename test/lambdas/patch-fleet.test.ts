@@ -92,7 +92,7 @@ test("a canary that fails stops the run: the others are never asked anything", a
   expect([run.status, run.error, run.cause]).toEqual([
     "FAILED",
     "RunStopped",
-    "Stopped after canary: 1 of 1 host failed, 0 may: web-01 (validate: unhealthy). 1 of 5 hosts rolled back, 4 left unchanged.",
+    "Stopped after canary: 1 of 1 host failed, 0 may. 1 of 5 hosts rolled back, 4 left unchanged.",
   ]);
   expect(outcomes(run)).toEqual(["rolledBack", "unchanged", "unchanged", "unchanged", "unchanged"]);
   expect(run.published).toHaveLength(1);

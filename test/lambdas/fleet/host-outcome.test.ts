@@ -29,6 +29,8 @@ test.each<[Partial<Record<StepName, Said>>, HostOutcome]>([
   [{ ...READY, install: "maintainerScriptFailed, undone", rollback: "ok" }, "rolledBack"],
   [{ ...READY, install: "maintainerScriptFailed, undone" }, "inDoubt"],
   [{ ...READY, install: "maintainerScriptFailed, undone", rollback: "noAnswer" }, "inDoubt"],
+  [{ ...READY, install: "maintainerScriptFailed", rollback: "nothing" }, "inDoubt"],
+  [{ ...READY, install: "internal", rollback: "nothing" }, "inDoubt"],
   [{ ...READY, install: "lockInvalid", rollback: "nothing" }, "unchanged"],
   [{ ...READY, install: "notStarted", rollback: "nothing" }, "unchanged"],
   [{ ...READY, install: "undeliverable", rollback: "undeliverable" }, "inDoubt"],
