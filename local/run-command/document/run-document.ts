@@ -62,6 +62,7 @@ export async function runDocument(run: DocumentRun): Promise<DocumentResult> {
   try {
     document = readDocument(run.document);
     values = bindParameters(document.parameters, run.parameters);
+    refuseParameterStore([...document.mainSteps.map((step) => step.inputs), ...values.values()]);
     if (document.mainSteps.length === 0) throw new DocumentRefused("Unsupported schema format");
   } catch (error) {
     if (error instanceof DocumentRefused) return refused(run.document, error.message);
@@ -82,6 +83,12 @@ export async function runDocument(run: DocumentRun): Promise<DocumentResult> {
     skipRest ||= endsDocument(inputs, result);
   }
   return { status: documentStatus(done), steps: done, trace: "" };
+}
+
+/** The agent would ask Parameter Store for the value. @throws NotModelled naming the reference */
+function refuseParameterStore(texts: readonly unknown[]): void {
+  const found = /\{\{ *ssm:[/\w.:-]+ *\}\}/.exec(JSON.stringify(texts));
+  if (found !== null) throw new NotModelled(`${found[0]}: Parameter Store is not asked by the local stack`);
 }
 
 type StepEnd = Pick<StepResult, "status" | "exitCode" | "stdout" | "stderr" | "summary">;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { AwsError } from "../../endpoints/aws-error.ts";
 import { readDocument } from "../document/document.ts";
 import { goPattern } from "../document/go-text.ts";
+import { bindParameters, substitute } from "../document/parameters.ts";
 import { timeoutSeconds } from "../document/step-inputs.ts";
 
 /** A Command document as it lies in the account. */
@@ -10,6 +11,8 @@ export interface StoredDocument {
   /** JSON text. */
   readonly content: string;
   readonly createdAt: Date;
+  /** @default the account itself */
+  readonly owner?: "Amazon";
 }
 
 const Limit = z.union([z.number(), z.string().transform(Number)]).optional();
@@ -65,10 +68,14 @@ export class Documents {
 }
 
 /** A document's steps and how long they may take together, in seconds. */
-export function stepsOf(document: StoredDocument): { names: string[]; executionSeconds: number } {
+export function stepsOf(
+  document: StoredDocument,
+  sent: Readonly<Record<string, readonly string[]>>,
+): { names: string[]; executionSeconds: number } {
   const { mainSteps } = Content.parse(JSON.parse(document.content));
+  const values = bindParameters(readDocument(JSON.parse(document.content)).parameters, sent);
   const seconds = mainSteps.map(({ inputs }) =>
-    timeoutSeconds((inputs as { timeoutSeconds?: unknown })?.timeoutSeconds),
+    timeoutSeconds((substitute(inputs, values) as { timeoutSeconds?: unknown })?.timeoutSeconds),
   );
   return { names: mainSteps.map((step) => step.name), executionSeconds: seconds.reduce((a, b) => a + b, 0) };
 }

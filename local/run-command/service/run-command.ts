@@ -1,4 +1,5 @@
 import { AwsError, notModelled } from "../../endpoints/aws-error.ts";
+import { AWS_RUN_SHELL_SCRIPT } from "./aws-documents.ts";
 import { type Clock, deliver } from "./delivery.ts";
 import { Documents, type StoredDocument, stepsOf } from "./documents.ts";
 import { type CommandEvent, commandEvent, type EventFaults, invocationEvent } from "./events.ts";
@@ -17,6 +18,7 @@ import { type CommandDetail, commandDetail, hasEnded, statusOf } from "./statuse
 export interface RunCommandSettings {
   readonly account: string;
   readonly region: string;
+  /** Those of the account; AWS-RunShellScript is always there. */
   readonly documents: readonly StoredDocument[];
   /** Asked again at each call: nodes come and go. */
   nodes(): readonly ManagedNode[];
@@ -44,13 +46,13 @@ export class RunCommand {
 
   constructor(settings: RunCommandSettings) {
     this.#settings = settings;
-    this.#documents = new Documents(settings.documents);
+    this.#documents = new Documents([AWS_RUN_SHELL_SCRIPT, ...settings.documents]);
   }
 
   sendCommand(input: unknown) {
     const { clock, account, newId } = this.#settings;
     const accepted = acceptRequest(input, { id: account, documents: this.#documents, nodes: this.#settings.nodes() });
-    const { names, executionSeconds } = stepsOf(accepted.document);
+    const { names, executionSeconds } = stepsOf(accepted.document, accepted.request.Parameters ?? {});
     const requestedAt = clock.now();
     const command: CommandRecord = {
       id: newId(),
@@ -174,10 +176,10 @@ export class RunCommand {
 
   listDocuments(request: { MaxResults?: number | undefined; NextToken?: string | undefined } = {}) {
     const { items, ...next } = page(this.#documents.all(), request, PAGE);
-    const DocumentIdentifiers = items.map(({ name, createdAt }) => ({
+    const DocumentIdentifiers = items.map(({ name, createdAt, owner }) => ({
       Name: name,
       CreatedDate: createdAt,
-      Owner: this.#settings.account,
+      Owner: owner ?? this.#settings.account,
       PlatformTypes: ["Linux"],
       DocumentVersion: "1",
       DocumentType: "Command",

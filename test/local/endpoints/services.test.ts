@@ -127,7 +127,11 @@ describe("Systems Manager", () => {
     expect(
       nodes.InstanceInformationList?.map((node) => [node.InstanceId, node.PingStatus, node.LastPingDateTime]),
     ).toEqual([[InstanceId, "Online", START]]);
-    expect(documents.DocumentIdentifiers?.map((one) => one.Name)).toEqual(["Test-Shell", "Test-TwoSteps"]);
+    expect(documents.DocumentIdentifiers?.map((one) => one.Name)).toEqual([
+      "AWS-RunShellScript",
+      "Test-Shell",
+      "Test-TwoSteps",
+    ]);
     expect(document).toEqual({
       Name: "Test-Shell",
       CreatedDate: START,

@@ -225,6 +225,9 @@ describe("control flow", () => {
     await expect(run({ steps: [{ action: "aws:downloadContent", inputs: {} }] })).rejects.toThrow(
       "step step0: aws:downloadContent is not run by the local stack",
     );
+    await expect(run({ steps: [shell("echo {{ ssm:/a/b:1 }}")] })).rejects.toThrow(
+      "{{ ssm:/a/b:1 }}: Parameter Store is not asked by the local stack",
+    );
     const old = { schemaVersion: "1.2", runtimeConfig: {} };
     const asked = runDocument({ document: old, parameters: {}, commandId: COMMAND, host, now: () => new Date(0) });
     await expect(asked).rejects.toThrow("document schema version 1.2 is not run by the local stack; write it as 2.2");

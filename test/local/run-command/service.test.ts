@@ -425,6 +425,25 @@ test("closing kills what runs and returns when it is gone", async () => {
   expect(detailsOf(service, Command.CommandId)).toEqual(["Cancelled"]);
 });
 
+test("AWS-RunShellScript is there, takes its own parameters and no timeoutSeconds", async () => {
+  const nodes = fleet(1);
+  const { service } = runCommandOver(nodes, { clock: { ...fastClock(1), now: () => START } });
+  const request = { DocumentName: "AWS-RunShellScript", InstanceIds: ids(nodes), TimeoutSeconds: 30 };
+  const Parameters = { commands: ["pwd"], workingDirectory: ["/var"], executionTimeout: ["60"] };
+  const { Command } = service.sendCommand({ ...request, Parameters });
+  const done = await ended(service, Command.CommandId);
+  const answer = service.getCommandInvocation({ CommandId: done.CommandId, InstanceId: "i-00000000000000001" });
+  expect([answer.PluginName, answer.StandardOutputContent]).toEqual(["aws:runShellScript", "/var\n"]);
+  expect(done.ExpiresAfter).toEqual(new Date("2026-11-24T03:01:30.000Z"));
+  const asInTheSeed = { commands: ["pwd"], timeoutSeconds: ["3600"] };
+  expect(() => service.sendCommand({ ...request, Parameters: asInTheSeed })).toThrow(
+    expect.objectContaining({
+      code: "InvalidParameters",
+      message: "AWS-RunShellScript: there is no parameter timeoutSeconds",
+    }),
+  );
+});
+
 test("a document that the local stack does not run is refused when it is stored", () => {
   const old = { name: "Old", createdAt: START, content: JSON.stringify({ schemaVersion: "1.2", runtimeConfig: {} }) };
   expect(() => runCommandOver([], { documents: [old] })).toThrow(
@@ -461,9 +480,10 @@ test("nodes and documents are listed in pages and filtered", () => {
   ]);
   expect(second).toEqual({ InstanceInformationList: [expect.objectContaining({ InstanceId: "i-00000000000000002" })] });
   expect(lost.InstanceInformationList.map((node) => node.InstanceId)).toEqual(["i-00000000000000002"]);
-  expect(service.listDocuments().DocumentIdentifiers.map((document) => document.Name)).toEqual([
-    "Test-Shell",
-    "Test-TwoSteps",
+  expect(service.listDocuments().DocumentIdentifiers.map(({ Name, Owner }) => [Name, Owner])).toEqual([
+    ["AWS-RunShellScript", "Amazon"],
+    ["Test-Shell", ACCOUNT],
+    ["Test-TwoSteps", ACCOUNT],
   ]);
   expect(service.getDocument({ Name: `arn:aws:ssm:${REGION}:${ACCOUNT}:document/Test-TwoSteps` }).Status).toBe(
     "Active",
