@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { gunzipSync } from "node:zlib";
 import { AwsError, notModelled } from "./aws-error.ts";
 import { type FaultPort, raiseFault } from "./fault.ts";
 import { call } from "./protocol/call.ts";
@@ -43,7 +44,8 @@ export async function answerCall(request: Unsigned, services: Services): Promise
     if (scope === null) throw new AwsError("AccessDenied", "Access Denied", { status: 403 });
     const caller = services.callers.find(scope.accessKeyId);
     if (caller === undefined) throw unknownKey(scope.service, scope.accessKeyId);
-    return withId(await protocol.handle({ ...request, caller }), requestId);
+    const body = scope.service === "s3" ? request.body : unpacked(request);
+    return withId(await protocol.handle({ ...request, body, caller }), requestId);
   } catch (error) {
     if (error instanceof AwsError) {
       if (error.status === 501) services.log(`endpoint: ${error.message}`);
@@ -54,6 +56,20 @@ export async function answerCall(request: Unsigned, services: Services): Promise
     return withId(protocol.refuse(request, new AwsError("InternalFailure", text, { status: 500 })), requestId);
   }
 }
+
+/** Clients send larger bodies of PutMetricData compressed. For S3 the encoding belongs to the object. */
+function unpacked({ headers, body }: Unsigned): Buffer {
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding === "identity") return body;
+  if (encoding !== "gzip") throw notModelled(`a request body in the encoding ${encoding}`);
+  try {
+    return gunzipSync(body, { maxOutputLength: LARGEST_UNPACKED_BYTES });
+  } catch (error) {
+    throw new AwsError("SerializationException", `the gzip body: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+const LARGEST_UNPACKED_BYTES = 16 * 1024 * 1024;
 
 function withId(answer: AwsResponse, requestId: string): AwsResponse {
   return { ...answer, headers: { ...answer.headers, "x-amzn-requestid": requestId, "x-amz-request-id": requestId } };
