@@ -1,13 +1,13 @@
-import { createWriteStream, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, createWriteStream, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { exec } from "../agent/host/exec.ts";
 import { SandboxFailure } from "../agent/host/sandbox/failure.ts";
 import { EXIT } from "../contract/failures.ts";
-import { ConfigError } from "../infra/config.ts";
+import { ConfigError, readConfig } from "../infra/config.ts";
 import { defaultCacheFolder } from "./hosts/base.ts";
 import { HostsFailure } from "./hosts/failure.ts";
-import { HELP, parseOptions, UsageError } from "./runner/options.ts";
+import { HELP, type Options, parseOptions, UsageError } from "./runner/options.ts";
 import { EnvironmentError, LOCAL_REQUIREMENTS, provide, UNPRIVILEGED_REQUIREMENTS } from "./runner/requirements.ts";
 import { runLocally } from "./runner/run.ts";
 
@@ -28,9 +28,13 @@ async function main(args: readonly string[]): Promise<number> {
       process.stdout.write(HELP);
       return EXIT.ok;
     }
+    requireWritable(options);
+    const repository = fileURLToPath(new URL("..", import.meta.url));
+    const config = readConfig(contextOf(join(repository, "cdk.json")));
     await requireMachine();
     return runLocally(options, {
-      repository: fileURLToPath(new URL("..", import.meta.url)),
+      repository,
+      config,
       output: {
         isTTY: process.stdout.isTTY ?? false,
         columns: process.stdout.columns ?? 100,
@@ -60,6 +64,27 @@ async function main(args: readonly string[]): Promise<number> {
     return explain(error);
   } finally {
     await closing.disposeAsync();
+  }
+}
+
+/** A report that cannot be written is said before the run, not after it. */
+function requireWritable({ json, html }: Options): void {
+  for (const file of [json, html].filter((name) => name !== null)) {
+    try {
+      accessSync(dirname(resolve(file)), constants.W_OK);
+      if (existsSync(file)) accessSync(file, constants.W_OK);
+    } catch (error) {
+      throw new UsageError(`${file}: cannot be written: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** The configuration that `cdk deploy` would take. */
+function contextOf(file: string): unknown {
+  try {
+    return (JSON.parse(readFileSync(file, "utf8")) as { context?: { autopatch?: unknown } }).context?.autopatch;
+  } catch (error) {
+    throw new ConfigError(`${file}: cannot be read as JSON: ${(error as Error).message}`);
   }
 }
 

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { EXIT } from "../../contract/failures.ts";
 import { KEYS } from "../../contract/names.ts";
 import { RunReport, type RunRequest } from "../../contract/run.ts";
+import type { FleetConfig } from "../../infra/config.ts";
 import { renderReportPage } from "../../lambdas/fleet/report-page.ts";
 import { LEFT_OUT } from "../hosts/fingerprint.ts";
 import { compareFingerprints } from "../hosts/fingerprint-comparison.ts";
@@ -29,6 +30,7 @@ export interface LocalReport extends Omit<RunReport, "hosts"> {
 
 export interface Surroundings {
   readonly repository: string;
+  readonly config: FleetConfig;
   readonly output: { readonly isTTY: boolean; readonly columns: number; write(text: string): void };
   readonly color: boolean;
   readonly closing: AsyncDisposableStack;
@@ -51,7 +53,7 @@ export async function runLocally(options: Options, surroundings: Surroundings): 
   const stage = await setStage({ ...surroundings, options, story, phases, say: (text) => display.phase(text) });
   const artefacts = artefactsOf(stage.assembly, stage.cloud.deployment);
   for (const line of artefactLines(artefacts)) display.phase(line);
-  const run = await phases.measure("run", () => carryOut(stage, options, display));
+  const run = await phases.measure("run", () => carryOut(stage, options, surroundings.config, display));
   const hosts = await phases.measure("comparison from outside", () => lookAtHosts(stage, run, options));
   display.close();
 
@@ -74,7 +76,7 @@ export async function runLocally(options: Options, surroundings: Surroundings): 
   return problems.length === 0 ? EXIT.ok : EXIT.runNotClean;
 }
 
-async function carryOut({ cloud }: Stage, options: Options, display: Display): Promise<RunReport> {
+async function carryOut({ cloud }: Stage, options: Options, config: FleetConfig, display: Display): Promise<RunReport> {
   const stateMachineArn = cloud.deployment.outputs.PatchFleetArn ?? "";
   const name = `local-${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}`;
   const request: RunRequest = {
@@ -82,7 +84,9 @@ async function carryOut({ cloud }: Stage, options: Options, display: Display): P
     waves: { canary: 1, steps: [1], errorBudget: STORY_ERROR_BUDGET, bakeSeconds: 2 },
   };
   const { executionArn } = cloud.machines.startExecution({ stateMachineArn, name, input: JSON.stringify(request) });
-  watchRun(cloud, executionArn, name, (event) => display.event(event));
+  watchRun(cloud, { executionArn, runId: name, documentPrefix: config.documentPrefix }, (event) =>
+    display.event(event),
+  );
   const ended = await cloud.machines.finished(executionArn);
   const text = await cloud.readObject(KEYS.report(name));
   if (text === null)

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { buildAgent } from "../../agent/build/executable.ts";
 import { layAgent } from "../../agent/build/layer.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
+import type { FleetConfig } from "../../infra/config.ts";
 import { synthesise } from "../../infra/synthesise.ts";
 import { type Cloud, openCloud } from "../cloud/cloud.ts";
 import { deploy } from "../cloud/deployment.ts";
@@ -38,6 +39,8 @@ export interface StageOptions {
   readonly story: readonly StoryHost[];
   /** Root of the repository; its cdk.out is brought up to date. */
   readonly repository: string;
+  /** As in cdk.json's context `autopatch`. */
+  readonly config: FleetConfig;
   readonly phases: Phases;
   readonly closing: AsyncDisposableStack;
   readonly signal: AbortSignal;
@@ -46,7 +49,7 @@ export interface StageOptions {
 }
 
 /** The account and Region that the local stack stands for; the number is the one AWS's own examples use. */
-const PLACE: Place = { account: "123456789012", region: "eu-west-1", stackName: "AutoPatch" };
+const PLACE = { account: "123456789012", region: "eu-west-1" };
 const PLATFORM = { type: "linux", name: "Debian GNU/Linux", version: "12" } as const;
 
 /** Builds agent, base and stack side by side, then opens hosts and cloud and takes each host's fingerprint. */
@@ -65,9 +68,10 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   closing.defer(() => hosts.closeAll({ keep: options.options.keep }));
   say(`hosts in ${hosts.folder}: ${hosts.reason}`);
 
-  const assembly = await phases.measure("synth", async () => synthesiseInto(hosts.folder, options.repository));
+  const assembly = await phases.measure("synth", async () => synthesiseInto(hosts.folder, options));
+  const place: Place = { ...PLACE, stackName: options.config.stackName };
   const cloud = await phases.measure("cloud", () =>
-    openCloud({ deployment: deploy(assembly, PLACE), folder: hosts.folder, log: options.log }),
+    openCloud({ deployment: deploy(assembly, place), folder: hosts.folder, log: options.log }),
   );
   closing.defer(() => cloud.close());
 
@@ -77,7 +81,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const opened = await Promise.all(
       story.map((one) => openHost(one, { hosts, agentLayer, sample, options: options.options })),
     );
-    return Promise.all(opened.map((host, index) => enrol(host, story[index] as StoryHost, cloud)));
+    return Promise.all(opened.map((host, index) => enrol(host, story[index] as StoryHost, cloud, options.config)));
   });
   return { assembly, cloud, hosts: staged, folder: hosts.folder };
 }
@@ -112,7 +116,7 @@ function openHost(story: StoryHost, { hosts, agentLayer, sample, options }: Stoc
 }
 
 /** Registers the host, tells its agent where the endpoints are, and takes its fingerprint. */
-async function enrol(host: Host, story: StoryHost, cloud: Cloud): Promise<StagedHost> {
+async function enrol(host: Host, story: StoryHost, cloud: Cloud, { tag }: FleetConfig): Promise<StagedHost> {
   const { region } = cloud.deployment.place;
   const { imdsUrl } = await cloud.addHost({
     instanceId: host.id,
@@ -122,7 +126,7 @@ async function enrol(host: Host, story: StoryHost, cloud: Cloud): Promise<Staged
       identity: { instanceId: host.id, region },
       platform: PLATFORM,
     },
-    tags: { AutoPatchEnabled: "true" },
+    tags: { [tag.key]: tag.value },
     computerName: host.name,
     ipAddress: "127.0.0.1",
     agentVersion: "3.3.1142.0",
@@ -145,8 +149,8 @@ export function lostEdits({ story, before }: StagedHost, after: Fingerprint): st
 }
 
 /** Synthesises into the run's own folder, and brings the repository's cdk.out up to date with it in one rename. */
-function synthesiseInto(folder: string, repository: string): Assembly {
-  const assembly = readAssembly(synthesise(join(folder, "cdk.out")), PLACE.stackName);
+function synthesiseInto(folder: string, { repository, config }: StageOptions): Assembly {
+  const assembly = readAssembly(synthesise(join(folder, "cdk.out"), config), config.stackName);
   const published = join(repository, "cdk.out");
   if (sameTemplate(published, assembly)) return assembly;
   const beside = join(repository, `cdk.out.${process.pid}`);

@@ -1,15 +1,22 @@
 import { decodeResult } from "../../contract/frame.ts";
 import { documentName, KEYS } from "../../contract/names.ts";
 import { Snapshot } from "../../contract/run.ts";
-import { STEPS } from "../../contract/steps.ts";
+import { STEPS, type StepName } from "../../contract/steps.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import type { CommandEvent } from "../run-command/service/events.ts";
 import type { RunEvent } from "./progress.ts";
 
-const STEP_OF = new Map(STEPS.map((step) => [documentName(step), step]));
+export interface Watched {
+  readonly executionArn: string;
+  readonly runId: string;
+  /** Stands before the names of the step documents. */
+  readonly documentPrefix: string;
+}
 
 /** Tells what a run does as it does it: from the state machine's history and from the commands on the hosts. */
-export function watchRun(cloud: Cloud, executionArn: string, runId: string, tell: (event: RunEvent) => void): void {
+export function watchRun(cloud: Cloud, watched: Watched, tell: (event: RunEvent) => void): void {
+  const { executionArn, runId, documentPrefix } = watched;
+  const steps = new Map(STEPS.map((step) => [documentPrefix + documentName(step), step]));
   cloud.machines.onHistory((notice) => {
     if (notice.executionArn !== executionArn) return;
     const entered = notice.event.stateEnteredEventDetails as { name?: string } | undefined;
@@ -18,7 +25,7 @@ export function watchRun(cloud: Cloud, executionArn: string, runId: string, tell
     if (left?.name === "Plan") void planned(cloud, runId).then((event) => event !== null && tell(event));
   });
   cloud.onCommandEvent((event) => {
-    const told = stepEvent(cloud, event);
+    const told = stepEvent(cloud, steps, event);
     if (told !== null) tell(told);
   });
 }
@@ -30,10 +37,10 @@ async function planned(cloud: Cloud, runId: string): Promise<RunEvent | null> {
   return { kind: "planned", waves: waves.map(({ name, batches }) => ({ name, hosts: batches.flat() })) };
 }
 
-function stepEvent(cloud: Cloud, event: CommandEvent): RunEvent | null {
+function stepEvent(cloud: Cloud, steps: ReadonlyMap<string, StepName>, event: CommandEvent): RunEvent | null {
   if (event["detail-type"] !== "EC2 Command Invocation Status-change Notification") return null;
   const instanceId = String(event.detail["instance-id"]);
-  const step = STEP_OF.get(String(event.detail["document-name"]));
+  const step = steps.get(String(event.detail["document-name"]));
   const status = String(event.detail.status);
   if (step === undefined || status === "Pending" || status === "Delayed") return null;
   if (status === "InProgress") return { kind: "stepStarted", instanceId, step };
