@@ -39,25 +39,43 @@ export async function settleServices(machine: Machine, before: readonly string[]
   await machine.exec("systemctl", ["daemon-reload"], { deadlineMs: DEADLINE_MS });
   const shown = await machine.exec(
     "systemctl",
-    ["show", "--timestamp=unix", "--property=Id,Type,ActiveState,ActiveEnterTimestamp", ...before],
+    ["show", "--property=Id,Type,ActiveState,ActiveEnterTimestampMonotonic", ...before],
     { deadlineMs: DEADLINE_MS },
   );
-  const stale = parseShown(shown.stdout).filter(
-    (unit) => unit.type !== "oneshot" && (unit.state !== "active" || unit.activeSince * 1_000 >= since.getTime()),
-  );
-  for (const { name } of stale) await machine.exec("systemctl", ["restart", name], { deadlineMs: DEADLINE_MS });
-  return stale.map(({ name }) => name);
+  const upMs = Number(process.hrtime.bigint() / 1_000_000n);
+  const sinceMs = upMs - (machine.clock.now().getTime() - since.getTime());
+  if (sinceMs < 0) machine.log.warn("the host was rebooted since the change: reboot it again to run what was put back");
+  const names = staleServices(parseShown(shown.stdout), sinceMs);
+  for (const name of names) await machine.exec("systemctl", ["restart", name], { deadlineMs: DEADLINE_MS });
+  return names;
 }
 
-interface ShownUnit {
+/** A restart of these in the middle costs more than it mends: sessions, the bus, and the agent that runs us. */
+const LEFT_RUNNING = /^(dbus|polkit|systemd-.*|getty@.*|serial-getty@.*|user@.*|(snap\.)?amazon-ssm-agent.*)\.service$/;
+
+/**
+ * Which services must be restarted. Pure.
+ * @param sinceMs when the change began, in milliseconds since boot; negative when the host was booted later
+ */
+export function staleServices(units: readonly ShownUnit[], sinceMs: number): string[] {
+  return units
+    .filter((unit) => unit.type !== "oneshot")
+    .filter(
+      (unit) =>
+        unit.state !== "active" || (sinceMs >= 0 && unit.activeSinceMs >= sinceMs && !LEFT_RUNNING.test(unit.name)),
+    )
+    .map((unit) => unit.name);
+}
+
+export interface ShownUnit {
   readonly name: string;
   readonly type: string;
   readonly state: string;
-  /** Seconds since 1970. */
-  readonly activeSince: number;
+  /** Milliseconds since boot; 0 when it is not active. */
+  readonly activeSinceMs: number;
 }
 
-/** Pure: stanzas of `systemctl show --timestamp=unix`. */
+/** Pure: stanzas of `systemctl show`. */
 export function parseShown(stdout: string): ShownUnit[] {
   return stdout
     .split(/\n\n+/)
@@ -68,7 +86,7 @@ export function parseShown(stdout: string): ShownUnit[] {
         name: fields.get("Id") ?? "",
         type: fields.get("Type") ?? "",
         state: fields.get("ActiveState") ?? "",
-        activeSince: Number((fields.get("ActiveEnterTimestamp") ?? "").replace("@", "")) || 0,
+        activeSinceMs: Math.floor((Number(fields.get("ActiveEnterTimestampMonotonic")) || 0) / 1_000),
       };
     });
 }

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import type { ExecResult } from "../../../agent/host/exec.ts";
-import { parseShown, parseUnits } from "../../../agent/host/services.ts";
 import { installFailure } from "../../../agent/patch/apt-failure.ts";
 import { deviations } from "../../../agent/patch/closed-world.ts";
 import type { Lock } from "../../../contract/lock.ts";
@@ -68,20 +67,5 @@ test("a simulation is the lock, or each way in which it is not is said", () => {
     "would not install b:all 2, which is locked",
     "would remove precious:amd64, which is not locked",
     "would not remove old:all, which is locked",
-  ]);
-});
-
-test("systemctl's lists", () => {
-  expect(parseUnits("ssh.service loaded active running OpenBSD\ncron.service loaded active running Cron\n")).toEqual([
-    "cron.service",
-    "ssh.service",
-  ]);
-  expect(
-    parseShown(
-      "Type=notify\nId=ssh.service\nActiveState=active\nActiveEnterTimestamp=@1700000000\n\nType=oneshot\nId=x.service\nActiveState=inactive\nActiveEnterTimestamp=\n",
-    ),
-  ).toEqual([
-    { name: "ssh.service", type: "notify", state: "active", activeSince: 1_700_000_000 },
-    { name: "x.service", type: "oneshot", state: "inactive", activeSince: 0 },
   ]);
 });

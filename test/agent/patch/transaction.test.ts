@@ -5,6 +5,7 @@ import { takeFingerprint } from "../../../local/hosts/fingerprint.ts";
 import { compareFingerprints } from "../../../local/hosts/fingerprint-comparison.ts";
 import type { SampleRole } from "../../../local/hosts/sample/packages.ts";
 import { type AgentHost, type Bench, openBench } from "../bench.ts";
+import { adversary, lockUpgrade } from "./adversary.ts";
 
 let bench: Bench;
 beforeAll(async () => {
@@ -132,6 +133,46 @@ test("what an application wrote after the install survives the rollback; package
   expect(result).toMatchObject({ outcome: "succeeded", data: { identical: true } });
   expect(host.read("/var/lib/otherapp/orders.db")).toBe("order 1\n");
   expect(host.read("/usr/local/bin/report")).toBe("#!/bin/sh\n");
+});
+
+test("a package that asks for a reboot: the answer says so, and the trial goes on", async () => {
+  const host = await bench.host({ sources: [] });
+  await lockUpgrade(host, [
+    adversary({ postinst: "#!/bin/sh\ntouch /run/reboot-required\necho linux-base >> /run/reboot-required.pkgs\n" }),
+  ]);
+  await done(host, "backup");
+
+  const { exit, result } = await host.step("install");
+
+  expect(exit).toBe(0);
+  expect(result).toMatchObject({
+    outcome: "rebootRequired",
+    reasons: [{ code: "rebootRequired", message: "linux-base asks for a reboot" }],
+    data: { packages: 1, removals: 0 },
+  });
+  expect(stateOf(host)).toBe("trial");
+});
+
+test("a health check that others may write is not run as root; one that is no program is none", async () => {
+  const host = await bench.host({ sources: [] });
+  await lockUpgrade(host, [adversary({})]);
+  host.write(`${HOST_PATHS.healthChecks}/README`, "not executable\n");
+  host.write(
+    `${HOST_PATHS.healthChecks}/flaky`,
+    "#!/bin/sh\ntest -e /run/asked || { touch /run/asked; exit 1; }\n",
+    0o755,
+  );
+  await done(host, "backup");
+  await done(host, "install");
+
+  const first = await done(host, "validate");
+  host.write(`${HOST_PATHS.healthChecks}/open`, "#!/bin/sh\ntouch /run/was-run\n", 0o777);
+  const { exit, result } = await host.step("validate");
+
+  expect("data" in first && first.data).toEqual({ checks: 4 });
+  expect(exit).toBe(8);
+  expect(result).toMatchObject({ code: "pathUnsafe", message: expect.stringContaining("health.d/open") });
+  expect((await host.run("ls", "/run/was-run")).exitCode).not.toBe(0);
 });
 
 test("a dry run goes through every step and changes nothing", async () => {
