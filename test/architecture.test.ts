@@ -78,6 +78,14 @@ test.each([
   expect(strangers).toEqual([]);
 });
 
+test("zod is imported as a namespace", () => {
+  const files = globSync("{contract,lambdas,infra}/**/*.ts", { cwd: root });
+  const whole = files.filter((file) => /^import \{ z \} from "zod"/m.test(read(file)));
+
+  const reason = "bundlers keep all of zod, its fifty languages included, behind a named z: a third of each Lambda";
+  expect(whole.map((file) => `${file}: ${reason}`)).toEqual([]);
+});
+
 test("handlers stay thin: forty lines of their own at most", () => {
   const handlers = globSync("lambdas/handlers/*.ts", { cwd: root }).filter((file) =>
     /export const handler/.test(read(file)),

@@ -79,7 +79,7 @@ test("the rule hears the end of our commands, tries again, and keeps what it cou
   ]);
 });
 
-test("every Lambda is one self-contained module on Node 24, arm64, below 1.3 MB", () => {
+test("every Lambda is one self-contained module on Node 24, arm64, below 800 kB", () => {
   const functions = stack.ofType("AWS::Lambda::Function");
   const bundles = readdirSync(stack.folder).filter((name) => name.startsWith("asset."));
 
@@ -89,7 +89,7 @@ test("every Lambda is one self-contained module on Node 24, arm64, below 1.3 MB"
   expect([functions.length, bundles.length]).toEqual([8, 8]);
   for (const bundle of bundles) {
     expect(readdirSync(join(stack.folder, bundle))).toEqual(["index.mjs"]);
-    expect(statSync(join(stack.folder, bundle, "index.mjs")).size).toBeLessThan(1_300_000);
+    expect(statSync(join(stack.folder, bundle, "index.mjs")).size).toBeLessThan(800_000);
   }
 });
 
