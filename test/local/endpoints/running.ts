@@ -5,6 +5,7 @@ import { type Endpoint, type EndpointOptions, openEndpoint } from "../../../loca
 import type { AccessRequest, Caller } from "../../../local/endpoints/protocol/request.ts";
 import type { LambdaPort } from "../../../local/endpoints/services/lambda.ts";
 import type { AgentHost } from "../../../local/run-command/document/script.ts";
+import type { RunCommand } from "../../../local/run-command/service/run-command.ts";
 import { systemClock, systemRandomness } from "../../../local/states/ports.ts";
 import { StateMachines } from "../../../local/states/state-machines.ts";
 import { nodeOn, runCommandOver, type TestNode } from "../run-command/fleet.ts";
@@ -54,6 +55,7 @@ export interface Running extends Endpoint {
   readonly lines: string[];
   readonly putEvents: unknown[];
   readonly machines: StateMachines;
+  readonly runCommand: RunCommand;
   stop(): Promise<void>;
 }
 
@@ -96,6 +98,7 @@ export async function runEndpoint(host?: AgentHost, more: Partial<EndpointOption
     lines,
     putEvents,
     machines,
+    runCommand,
     stop: async () => {
       await runCommand.close();
       await endpoint.close();
