@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -66,8 +67,9 @@ export async function buildAgent(options: BuildOptions): Promise<BuiltAgent> {
   mkdirSync(options.outdir, { recursive: true });
   const path = join(options.outdir, "autopatch-x64");
   // Beside and renamed: an executable that is running cannot be written over.
-  copyFileSync(kept, `${path}.new`, constants.COPYFILE_FICLONE);
-  renameSync(`${path}.new`, path);
+  const beside = `${path}.${process.pid}`;
+  copyFileSync(kept, beside, constants.COPYFILE_FICLONE);
+  renameSync(beside, path);
   return { path, arch: "x64", bytes: readSize(path), inputs, cached, stripped };
 }
 
@@ -108,6 +110,23 @@ async function make(
     renameSync(at("autopatch"), kept);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+  }
+  sweep(cacheDir);
+}
+
+const KEPT = 4;
+const ABANDONED_MS = 3_600_000;
+
+/** Keeps the newest executables, 110 MB each, and removes what a killed build left. */
+function sweep(cacheDir: string): void {
+  const found = readdirSync(cacheDir).flatMap((name) => {
+    const stat = statSync(join(cacheDir, name), { throwIfNoEntry: false });
+    return stat === undefined ? [] : [{ name, time: stat.mtimeMs }];
+  });
+  const executables = found.filter(({ name }) => name.startsWith("autopatch-")).sort((a, b) => b.time - a.time);
+  const abandoned = found.filter(({ name, time }) => name.startsWith("building-") && time < Date.now() - ABANDONED_MS);
+  for (const { name } of [...executables.slice(KEPT), ...abandoned]) {
+    rmSync(join(cacheDir, name), { recursive: true, force: true });
   }
 }
 

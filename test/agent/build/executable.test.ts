@@ -8,6 +8,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,12 +35,20 @@ test("it runs without Node and tells its version", async () => {
   expect(await run(["--version"])).toMatchObject({ exitCode: 0, stdout: `autopatch ${version}\n`, stderr: "" });
 });
 
-test("the same inputs are taken from the cache; another cache builds again", async () => {
+test("the same inputs are taken from the cache; another cache builds again, and keeps the newest four", async () => {
   const again = await buildAgent({ outdir: join(folder, "again"), cacheDir: join(defaultCacheFolder(), "agents") });
   expect(again).toMatchObject({ cached: true, inputs: built.inputs, bytes: built.bytes, arch: "x64" });
-  const fresh = await buildAgent({ outdir: join(folder, "fresh"), cacheDir: join(folder, "cache") });
+  const cache = join(folder, "cache");
+  mkdirSync(join(cache, "building-killed"), { recursive: true });
+  for (const [number, name] of ["1", "2", "3", "4", "5"].entries()) {
+    writeFileSync(join(cache, `autopatch-x64-${name}`), "");
+    utimesSync(join(cache, `autopatch-x64-${name}`), 1_000 + number, 1_000 + number);
+  }
+  utimesSync(join(cache, "building-killed"), 1_000, 1_000);
+  const fresh = await buildAgent({ outdir: join(folder, "fresh"), cacheDir: cache });
   expect(fresh).toMatchObject({ cached: false, inputs: built.inputs });
-  expect(readdirSync(join(folder, "cache"))).toEqual([`autopatch-x64-${fresh.inputs}`]);
+  const kept = ["3", "4", "5", fresh.inputs].map((name) => `autopatch-x64-${name}`).sort();
+  expect(readdirSync(cache).sort()).toEqual(kept);
 });
 
 describe("nothing in the environment or the current folder puts code into it", () => {
