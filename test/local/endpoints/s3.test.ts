@@ -225,6 +225,12 @@ describe("versions", () => {
 describe("listings", () => {
   test("pages roll up what lies below the delimiter", async () => {
     for (const key of ["list/a", "list/b/1", "list/b/2", "list/c", "list/d/1", "lisu"]) await put(key, key);
+    const whole = await s3.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: "list/", Delimiter: "/" }));
+    expect([whole.Contents?.map((c) => c.Key), whole.CommonPrefixes?.map((p) => p.Prefix), whole.KeyCount]).toEqual([
+      ["list/a", "list/c"],
+      ["list/b/", "list/d/"],
+      4,
+    ]);
     const pages = [];
     let ContinuationToken: string | undefined;
     do {

@@ -73,6 +73,16 @@ describe("the script", () => {
     expect(answers(result)).toEqual([["Success", 0, `${lines.join("\n")}\n`, ""]]);
   });
 
+  test("has the agent's umask and stdin, whatever the door to the host hands over", async () => {
+    const on: AgentHost = {
+      ...host,
+      exec: (file, args, options) =>
+        host.exec("/bin/sh", ["-c", 'umask 077; exec "$@"', "sh", file, ...args], { input: "leaked", ...options }),
+    };
+    const result = await run({ on, steps: [shell("umask; cat; readlink /proc/self/fd/0")] });
+    expect(answers(result)).toEqual([["Success", 0, "0022\n/dev/null\n", ""]]);
+  });
+
   test("of an output beyond all limits the beginning is reported", async () => {
     const result = await run({ steps: [shell("seq 1 200000; seq 1 200000 >&2")] });
     const expected = Array.from({ length: 6000 }, (_, index) => `${index + 1}\n`).join("");

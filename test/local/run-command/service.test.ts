@@ -411,6 +411,26 @@ test("events can be lost, late and doubled", async () => {
   expect(seen[2]?.[2]).toBeGreaterThanOrEqual(400);
 });
 
+test("nothing waits any more once a command has ended", async () => {
+  const nodes = fleet(2) as [TestNode, TestNode];
+  nodes[1].set("undeliverable");
+  let asleep = 0;
+  const real = fastClock(1);
+  const clock = {
+    now: real.now,
+    sleep: async (ms: number, signal: AbortSignal) => {
+      asleep++;
+      await real.sleep(ms, signal).finally(() => asleep--);
+    },
+  };
+  const { service } = runCommandOver(nodes, { clock });
+  const { Command } = service.sendCommand(shell(nodes, "sleep 0.2"));
+  while (detailsOf(service, Command.CommandId)[0] !== "InProgress") await delay(5);
+  const meanwhile = asleep;
+  await ended(service, Command.CommandId);
+  expect([meanwhile, asleep]).toEqual([1, 0]);
+});
+
 test("closing kills what runs and returns when it is gone", async () => {
   const nodes = fleet(1);
   const { service } = runCommandOver(nodes);
