@@ -19,6 +19,7 @@ import { OPEN_STATES, ownerAlive, readJournal } from "./journal.ts";
 import { newestReleaseDate } from "./release-dates.ts";
 import { resolvePlan } from "./resolver.ts";
 import type { Step, StepContext } from "./step.ts";
+import { recover } from "./transaction.ts";
 
 /**
  * Says whether this host can be patched now, and what would be done. Refreshes the package lists; changes nothing else.
@@ -32,6 +33,8 @@ export const preflight: Step<"preflight"> = async (context) => {
     recordViolation(machine, context.runId, asFailure(error));
     throw error;
   }
+  // A change whose agent died is undone first, so that the next run finds the host as it was. A dry run only says so.
+  if (!context.dryRun) await context.timed("recover", () => recover(context));
   requireNoOpenTransaction(context);
   requireFreeShare(machine, policy.minimumFreePercent);
   await context.timed("locks", () => waitForLocks(machine, policy.lockWaitSeconds));

@@ -115,7 +115,7 @@ test("the full report lies in S3 under the caller's own prefix, and the result n
       "webapp 1.0-1 2.0-1",
       "webapp-common 1.0-1 2.0-1",
     ]);
-    expect(report.timings.map((t) => t.part)).toEqual(["locks", "update", "plan"]);
+    expect(report.timings.map((t) => t.part)).toEqual(["recover", "locks", "update", "plan"]);
     expect(report).toEqual(host.report("preflight", "uploaded"));
   } finally {
     host.write(HOST_PATHS.config, before);
