@@ -12,7 +12,7 @@ import {
   outcomePhrase,
   writeInstallSummary,
 } from "../patch/install-summary.ts";
-import { readJournal } from "../patch/journal.ts";
+import { readJournal, type TransactionState } from "../patch/journal.ts";
 import { readLock, readLockRecord } from "../patch/lock-file.ts";
 import { rollback } from "../patch/rollback.ts";
 import type { StepAnswer, StepContext } from "../patch/step.ts";
@@ -102,8 +102,10 @@ async function patch(context: StepContext, options: InstallOptions, backupWanted
   const summary: InstallSummary = { runId, dryRun, lock, startedAt: machine.clock.now(), steps: [] };
   try {
     await note(summary, "verify", verify(context));
-    if (options.withoutBackup !== true && (backupWanted || !hasBackup(context, lockDigest(lock))))
-      await note(summary, "backup", backup(context));
+    const state = stateOf(context, lockDigest(lock));
+    // On trial already: an earlier call was ended before it could validate and commit.
+    const skip = options.withoutBackup === true || state === "trial" || (state === "backedUp" && !backupWanted);
+    if (!skip) await note(summary, "backup", backup(context));
     await note(summary, "install", installWith(context, options));
     await note(summary, "validate", validate(context)).catch((error) => goBack(context, summary, error));
     await note(summary, "commit", commit(context));
@@ -114,9 +116,10 @@ async function patch(context: StepContext, options: InstallOptions, backupWanted
   }
 }
 
-function hasBackup({ machine, runId }: StepContext, digest: string): boolean {
+/** How far this very run and lock have come, or null. */
+function stateOf({ machine, runId }: StepContext, digest: string): TransactionState | null {
   const last = readJournal(machine);
-  return last?.state === "backedUp" && last.runId === runId && last.lockDigest === digest && last.backupId !== null;
+  return last?.runId === runId && last.lockDigest === digest ? last.state : null;
 }
 
 /** The host is not well after the install: back to what it was, then the command fails with what was found. */

@@ -59,6 +59,25 @@ test.each(MOMENTS)("killed $moment, the next step brings back exactly what was",
   expect(await running(host)).not.toContain("sleep 60");
 });
 
+test("after a kill the next run's preflight finds the host as it was, and goes on", async () => {
+  const host = await bench.host();
+  const before = await backedUp(host, { postinst: `#!/bin/sh\n${SPOIL}\n${KILL_AGENT}\n` });
+  await expect(host.step("install")).rejects.toThrow("the step printed nothing");
+
+  const dry = await host.step("preflight", { runId: "run-2", dryRun: true });
+  const { result } = await host.step("preflight", { runId: "run-2" });
+
+  expect(dry.result).toMatchObject({ outcome: "failed", code: "transactionOpen" });
+  expect(result, JSON.stringify(result)).toMatchObject({ outcome: "succeeded" });
+  expect(compareFingerprints(before, await takeFingerprint(host.sandbox)).differences).toEqual([]);
+  expect(JSON.parse(host.read(`${HOST_PATHS.state}/transaction.json`))).toMatchObject({
+    runId: "run-1",
+    state: "rolledBack",
+    reason: "interrupted in state applying",
+    comparison: { identical: true },
+  });
+});
+
 /** Stands before tar and ends the agent when it is about to unpack where /run/kill-at says. */
 const TAR = `#!/bin/sh
 at=$(cat /run/kill-at 2>/dev/null) || exec /usr/bin/tar.real "$@"

@@ -105,6 +105,19 @@ test("a maintainer script that hangs is ended with all it started, and rolled ba
   }
 });
 
+test("an install that was ended before it was committed is taken up where it stopped", async () => {
+  const host = await bench.host();
+  for (const step of ["preflight", "download", "verify", "backup", "install"] as const) await host.step(step);
+
+  const install = await shell(host, "install.sh --backup");
+  const journal = JSON.parse(host.read(`${HOST_PATHS.state}/transaction.json`));
+  const backups = await shell(host, "rollback.sh --list-backups");
+
+  expect(install.exit, install.stderr).toBe(0);
+  expect(journal.state).toBe("committed");
+  expect(backups.stdout.trim().split("\n")).toHaveLength(1);
+});
+
 test("nothing to install is no failure, and a backup is made when it is asked for by force", async () => {
   const host = await bench.host({ sources: [] });
 
