@@ -105,3 +105,20 @@ export async function ended(service: RunCommand, commandId: string) {
     await delay(20);
   }
 }
+
+/** So many nodes on one host. */
+export function fleetOn(host: AgentHost, size: number): TestNode[] {
+  return Array.from({ length: size }, (_, index) => nodeOn(host, index + 1));
+}
+
+export const ids = (nodes: readonly TestNode[]) => nodes.map((node) => node.instanceId);
+
+/** A request that runs these commands on these nodes. */
+export function shell(nodes: readonly TestNode[], ...commands: string[]) {
+  return { DocumentName: "Test-Shell", InstanceIds: ids(nodes), Parameters: { commands } };
+}
+
+/** StatusDetails of each invocation. */
+export function detailsOf(service: RunCommand, commandId: string): string[] {
+  return service.listCommandInvocations({ CommandId: commandId }).CommandInvocations.map((one) => one.StatusDetails);
+}
