@@ -1,4 +1,5 @@
 import { EXIT } from "../contract/failures.ts";
+import { killRunning } from "./host/exec.ts";
 import { chooseProgram, PROGRAMS, type ProgramName } from "./programs/choose.ts";
 import { describeError, type Program } from "./programs/program.ts";
 import { AGENT_VERSION } from "./version.ts";
@@ -35,6 +36,15 @@ async function main(): Promise<number> {
 function say(text: string): number {
   process.stdout.write(text);
   return EXIT.ok;
+}
+
+// A change that this cuts short is undone by the next start; a child that lived on without its deadline would not be.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    killRunning();
+    process.stderr.write(`autopatch: stopped by ${signal}\n`);
+    process.exit(EXIT.interrupted);
+  });
 }
 
 main().then((exit) => process.exit(exit));

@@ -62,7 +62,6 @@ export const KEYS = {
     `runs/${runId}/waves/${wave}/results/${batch}/${step}-${attempt}.json`,
   report: (runId: string) => `runs/${runId}/report.json`,
   reportPage: (runId: string) => `runs/${runId}/report.html`,
-  mapResults: (runId: string) => `runs/${runId}/map-runs`,
   /** The task token that waits for a command. */
   token: (commandId: string) => `commands/${commandId}.json`,
   /** `userId` is `aws:userid` of the instance role's session: role id and instance id. */

@@ -81,7 +81,9 @@ export const exec: Exec = async (file, args, options) => {
     }, 500).unref();
   };
   const onAbort = stop;
+  if (options.signal?.aborted === true) stop();
   options.signal?.addEventListener("abort", onAbort, { once: true });
+  running.add(child);
   if (options.input !== undefined) {
     // A child that exits without reading its input is its own affair: its exit code tells.
     child.stdin?.on("error", () => {});
@@ -99,10 +101,19 @@ export const exec: Exec = async (file, args, options) => {
       durationMs: Math.round(performance.now() - startedAt),
     };
   } finally {
+    running.delete(child);
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", onAbort);
   }
 };
+
+/** Children of `exec` that have not ended. They are in process groups of their own, so that a signal to us does not reach them. */
+const running = new Set<ChildProcess>();
+
+/** SIGKILL to everything that `exec` has running: for a program that was told to stop. */
+export function killRunning(): void {
+  for (const child of running) killGroup(child);
+}
 
 /** Starts a program that outlives the call; the caller ends it by `killGroup`. Its output goes where `stdio` says. */
 export function start(

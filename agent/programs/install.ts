@@ -3,6 +3,7 @@ import { lockDigest } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { StepName } from "../../contract/steps.ts";
 import { createBackup } from "../backup/create.ts";
+import { requireRoot } from "../host/local-machine.ts";
 import { backup } from "../patch/backup.ts";
 import { commit } from "../patch/commit.ts";
 import { type InstallOptions, installWith } from "../patch/install.ts";
@@ -22,7 +23,6 @@ import { verify } from "../patch/verify.ts";
 import { openCommand } from "./command.ts";
 import { keepOperation } from "./keep-operation.ts";
 import { readFlags, Usage } from "./program.ts";
-import { requireRoot } from "./require-root.ts";
 
 export const help = `install.sh [--backup] [--dry-run] [--verbose] [--force] [--no-backup] [--deadline-seconds N]
 

@@ -2,11 +2,11 @@ import { EXIT, Failure } from "../../contract/failures.ts";
 import { formatBackupList, listBackups } from "../backup/list.ts";
 import { findBackup } from "../backup/store.ts";
 import { validateBackup } from "../backup/validate.ts";
+import { requireRoot } from "../host/local-machine.ts";
 import { restoreSystem } from "../patch/restore-system.ts";
 import { openCommand } from "./command.ts";
 import { keepOperation } from "./keep-operation.ts";
 import { readFlags, Usage } from "./program.ts";
-import { requireRoot } from "./require-root.ts";
 import { rollbackText } from "./undo-report.ts";
 
 export const help = `rollback.sh --list-backups

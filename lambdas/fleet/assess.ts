@@ -50,7 +50,7 @@ export function assessWave(
   const parts = [`${count("through")} of ${hosts.length} ${word} got through`];
   if (count("nothingToDo") > 0) parts.push(`${count("nothingToDo")} had nothing to do`);
   if (count("blocked") > 0) parts.push(`${count("blocked")} blocked`);
-  if (failed > 0) parts.push(`${failed} failed and ${allowed} may`);
+  if (failed > 0) parts.push(`${failed} failed, the error budget allows ${allowed}`);
   return { ...verdict, decision: "continue", reason: parts.join(", ") };
 }
 

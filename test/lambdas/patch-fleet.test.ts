@@ -78,7 +78,7 @@ test("hosts that fail are put back, within the budget the rest is committed, and
   });
   expect(run.report?.waves[1]?.verdicts.map(({ phase, decision, reason }) => [phase, decision, reason])).toEqual([
     ["prepare", "continue", "4 of 4 hosts got through"],
-    ["apply", "continue", "2 of 4 hosts got through, 2 failed and 2 may"],
+    ["apply", "continue", "2 of 4 hosts got through, 2 failed, the error budget allows 2"],
   ]);
   expect(run.published.map(({ Subject }) => Subject)).toEqual([
     "AutoPatch default partial: 3 of 5 hosts committed, 2 rolled back.",

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { CommandNotFound, exec } from "../../../agent/host/exec.ts";
+import { CommandNotFound, exec, killRunning } from "../../../agent/host/exec.ts";
 
 test("a command's answer is whole: output, exit code, and its arguments reach it unread by any shell", async () => {
   const result = await exec("printf", ["%s", "$(id); `id`"], { deadlineMs: 5_000 });
@@ -24,6 +24,17 @@ test("a grandchild in a session of its own that holds the pipes does not hold th
   const result = await exec("sh", ["-c", "setsid sleep 8 & sleep 8"], { deadlineMs: 200 });
   expect(result.timedOut).toBe(true);
   expect(result.durationMs).toBeLessThan(4_000);
+});
+
+test("a call that was called off before it began ends at once", async () => {
+  const result = await exec("sleep", ["30"], { deadlineMs: 60_000, signal: AbortSignal.abort() });
+  expect(result).toMatchObject({ exitCode: null, signal: "SIGKILL", timedOut: false });
+});
+
+test("told to stop, a program takes what it has running with it", async () => {
+  const [one, other] = [exec("sleep", ["30"], { deadlineMs: 60_000 }), exec("sleep", ["31"], { deadlineMs: 60_000 })];
+  killRunning();
+  expect(await Promise.all([one, other])).toMatchObject([{ signal: "SIGKILL" }, { signal: "SIGKILL" }]);
 });
 
 test("long output keeps its end, where the reasons are", async () => {

@@ -26,6 +26,27 @@ test.each([
   expect(failure.message).toContain(words);
 });
 
+test("what a failed script said is found, though dpkg went on with other packages", () => {
+  const failure = installFailure(
+    ended({
+      stdout:
+        "Setting up tzdata (2026f) ...\nnoise\nSetting up webapp (2.0-1) ...\nmigrating\nSetting up zlib (1) ...\nmore\n",
+      stderr: `invoke-rc.d: noise
+webapp: cannot reach the licence server
+dpkg: error processing package webapp (--configure):
+ installed webapp package post-installation script subprocess returned error exit status 1
+rehash: warning
+Errors were encountered while processing:
+ webapp
+`,
+    }),
+    1,
+  );
+  expect(failure.message).toBe(
+    "webapp: its postinst returned error exit status 1: migrating | invoke-rc.d: noise | webapp: cannot reach the licence server",
+  );
+});
+
 test("other ends of apt: a deadline, a package dpkg cannot unpack, apt's own error", () => {
   const timedOut = installFailure(ended({ exitCode: null, timedOut: true, stdout: "Setting up x ..." }), 4_000);
   const unpack = installFailure(

@@ -61,7 +61,7 @@ test.each<[string, 0 | 1, Phase, readonly Steps[], number, "continue" | "stop", 
     [DONE, BACK, BACK, DONE],
     0.5,
     "continue",
-    "2 of 4 hosts got through, 2 failed and 2 may",
+    "2 of 4 hosts got through, 2 failed, the error budget allows 2",
   ],
   [
     "more than half",
