@@ -37,7 +37,7 @@ export function assessWave(
     return {
       ...verdict,
       decision: "stop",
-      reason: `${failed} of ${hosts.length} ${word} failed, ${allowed} may: ${why}${more}`,
+      reason: `${failed} of ${hosts.length} ${word} failed (budget ${allowed}): ${why}${more}`,
     };
   }
   const provesNothing = wave.index === 0 && count("through") === 0 && count("nothingToDo") < hosts.length;
@@ -50,7 +50,7 @@ export function assessWave(
   const parts = [`${count("through")} of ${hosts.length} ${word} got through`];
   if (count("nothingToDo") > 0) parts.push(`${count("nothingToDo")} had nothing to do`);
   if (count("blocked") > 0) parts.push(`${count("blocked")} blocked`);
-  if (failed > 0) parts.push(`${failed} failed, the error budget allows ${allowed}`);
+  if (failed > 0) parts.push(`${failed} failed (budget ${allowed})`);
   return { ...verdict, decision: "continue", reason: parts.join(", ") };
 }
 

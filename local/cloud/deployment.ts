@@ -9,8 +9,8 @@ export interface DeployedFunction extends FunctionSettings {
   readonly logicalId: string;
   readonly arn: string;
   readonly roleName: string;
-  /** Tries after the first of an asynchronous call, and where its event goes then. */
-  readonly deadLetterArn: string | null;
+  /** Its description, or its name when it has none. */
+  readonly title: string;
 }
 
 export interface DeployedMachine {
@@ -45,13 +45,13 @@ export interface Deployment {
 }
 
 interface FunctionProperties {
+  Description?: string;
   Handler: string;
   Role: string;
   Timeout?: number;
   MemorySize?: number;
   Code: { S3Key: string };
   Environment?: { Variables?: Record<string, string> };
-  DeadLetterConfig?: { TargetArn: string };
 }
 interface RuleProperties {
   EventPattern?: unknown;
@@ -80,13 +80,13 @@ export function deploy(assembly: Assembly, place: Place): Deployment {
       logicalId: id,
       name: ref,
       arn,
+      title: properties.Description ?? ref,
       roleName: lastPart(properties.Role),
       folder: assembly.assetFolder(properties.Code.S3Key),
       handler: properties.Handler,
       environment: properties.Environment?.Variables ?? {},
       timeoutSeconds: properties.Timeout ?? 3,
       memoryMb: properties.MemorySize ?? 128,
-      deadLetterArn: properties.DeadLetterConfig?.TargetArn ?? null,
     })),
     machines: of<{ DefinitionString: string; RoleArn: string }>("AWS::StepFunctions::StateMachine").map(
       ({ id, ref, arn, properties }) => ({

@@ -32,13 +32,13 @@ export function artefactsOf(assembly: Assembly, deployment: Deployment): Artefac
     },
     ...deployment.machines.map(({ name, logicalId }) => inTemplate("state machine", name, logicalId)),
     ...deployment.documents.map(({ name, logicalId }) => inTemplate("document", name, logicalId)),
-    ...deployment.functions.flatMap(({ folder, name }) =>
+    ...deployment.functions.flatMap(({ folder, title }) =>
       readdirSync(folder)
         .filter((file) => /\.[cm]?js$/.test(file))
         .map(
           (file): Artefact => ({
             kind: "function",
-            name,
+            name: title,
             file: join(basename(folder), file),
             sha256: sha256File(join(folder, file)),
           }),

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { EXIT } from "../../contract/failures.ts";
 import { KEYS } from "../../contract/names.ts";
 import { RunReport, type RunRequest } from "../../contract/run.ts";
@@ -12,7 +13,7 @@ import type { Options } from "./options.ts";
 import { installedVersions, problemsOf, type SeenHost, seeHost } from "./outcome.ts";
 import { Phases, type TimedPhase } from "./phases.ts";
 import { lostEdits, type Stage, setStage } from "./stage.ts";
-import { STORY_ERROR_BUDGET, type StoryHost, storyHosts } from "./story.ts";
+import { STORY_ERROR_BUDGET, storyHosts, storyOutcome } from "./story.ts";
 import { hostTable, timeTable } from "./table.ts";
 import { watchRun } from "./watch.ts";
 
@@ -57,7 +58,7 @@ export async function runLocally(options: Options, surroundings: Surroundings): 
   const hosts = await phases.measure("comparison from outside", () => lookAtHosts(stage, run, options));
   display.close();
 
-  const problems = problemsOf(run, hosts, expectedOutcome(story, options));
+  const problems = problemsOf(run, hosts, options.dryRun ? "succeeded" : storyOutcome(story));
   const report: LocalReport = {
     ...run,
     hosts,
@@ -114,10 +115,6 @@ async function lookAtHosts(stage: Stage, run: RunReport, options: Options): Prom
   return (await Promise.all(seen)).flat();
 }
 
-function expectedOutcome(story: readonly StoryHost[], options: Options): RunReport["outcome"] {
-  return !options.dryRun && story.some(({ expected }) => expected === "rolledBack") ? "partial" : "succeeded";
-}
-
 function writeReports(options: Options, report: LocalReport, run: RunReport): void {
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
   if (options.html === null) return;
@@ -134,8 +131,11 @@ function writeReports(options: Options, report: LocalReport, run: RunReport): vo
 
 function artefactLines(artefacts: readonly Artefact[]): string[] {
   return [
-    "this run uses, unchanged, from cdk.out (first 16 of SHA-256):",
-    ...artefacts.map(({ kind, name, file, sha256 }) => `  ${sha256.slice(0, 16)}  ${kind.padEnd(13)} ${name}  ${file}`),
+    "this run uses, unchanged, from cdk.out (first 16 digits of SHA-256):",
+    ...artefacts.map(({ kind, name, file, sha256 }) => {
+      const where = kind === "function" ? ` in ${file.slice(0, 18)}…/${basename(file)}` : "";
+      return `  ${sha256.slice(0, 16)} ${kind} ${name}${where}`;
+    }),
   ];
 }
 

@@ -32,3 +32,11 @@ const STORY: readonly Role[] = ["plain", "edited", "failing", "unhealthy", "plai
 
 /** Half a wave may fail: the story's second wave loses exactly that, so that the budget has something to decide. */
 export const STORY_ERROR_BUDGET = 0.5;
+
+/** How the story's run ends: what fails stays within the budget of its wave, or stops the run. Pure. */
+export function storyOutcome(hosts: readonly StoryHost[]): "succeeded" | "partial" | "stopped" {
+  const [, ...wave] = hosts;
+  const failing = wave.filter(({ expected }) => expected === "rolledBack").length;
+  if (failing === 0) return "succeeded";
+  return failing <= Math.floor(wave.length * STORY_ERROR_BUDGET) ? "partial" : "stopped";
+}

@@ -78,7 +78,7 @@ test("hosts that fail are put back, within the budget the rest is committed, and
   });
   expect(run.report?.waves[1]?.verdicts.map(({ phase, decision, reason }) => [phase, decision, reason])).toEqual([
     ["prepare", "continue", "4 of 4 hosts got through"],
-    ["apply", "continue", "2 of 4 hosts got through, 2 failed, the error budget allows 2"],
+    ["apply", "continue", "2 of 4 hosts got through, 2 failed (budget 2)"],
   ]);
   expect(run.published.map(({ Subject }) => Subject)).toEqual([
     "AutoPatch default partial: 3 of 5 hosts committed, 2 rolled back.",
@@ -92,7 +92,7 @@ test("a canary that fails stops the run: the others are never asked anything", a
   expect([run.status, run.error, run.cause]).toEqual([
     "FAILED",
     "RunStopped",
-    "Stopped after canary: 1 of 1 host failed, 0 may. 1 of 5 hosts rolled back, 4 left unchanged.",
+    "Stopped after canary: 1 of 1 host failed (budget 0). 1 of 5 hosts rolled back, 4 left unchanged.",
   ]);
   expect(outcomes(run)).toEqual(["rolledBack", "unchanged", "unchanged", "unchanged", "unchanged"]);
   expect(run.published).toHaveLength(1);

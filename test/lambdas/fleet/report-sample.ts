@@ -68,7 +68,7 @@ export const VERDICTS: readonly WaveVerdict[] = [
     allowed: 2,
     decision: "stop",
     reason:
-      "3 of 4 hosts failed, 2 may: web-03 (install: maintainerScriptFailed), web-04 (validate: unhealthy), web-05 (install: noAnswer)",
+      "3 of 4 hosts failed (budget 2): web-03 (install: maintainerScriptFailed), web-04 (validate: unhealthy), web-05 (install: noAnswer)",
   },
 ];
 

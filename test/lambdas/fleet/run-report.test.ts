@@ -26,7 +26,7 @@ test("a run is reported host by host, and fits its contract", () => {
     ["web-05", "inDoubt", "noAnswer", null, 2, "backup_20260102T030405Z"],
   ]);
   expect(REPORT.sentence).toBe(
-    "Stopped after wave 1: 3 of 4 hosts failed, 2 may. " +
+    "Stopped after wave 1: 3 of 4 hosts failed (budget 2). " +
       "2 of 5 hosts committed, 2 rolled back, 1 in doubt, 1 left out.",
   );
 });
@@ -105,7 +105,7 @@ test("people are told what happened, to whom, and what now", () => {
   const { subject, body } = noticeOf(REPORT, LOCATION);
 
   expect(subject).toBe(
-    "AutoPatch default: Stopped after wave 1: 3 of 4 hosts failed, 2 may. 2 of 5 hosts committed, 2 ro...",
+    "AutoPatch default: Stopped after wave 1: 3 of 4 hosts failed (budget 2). 2 of 5 hosts committed, ...",
   );
   expect(body).toContain(
     "web-03 (i-00000003): rolled back\n  install: maintainerScriptFailed: maintainerScriptFailed happened\n  What now: Read the named package's last lines.\n",
