@@ -1,7 +1,7 @@
 import { Failure } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { Operation } from "../../contract/request.ts";
-import type { AptFacts, Simulation, VersionDetails } from "../patch/apt-facts.ts";
+import type { AptFacts, PackagePolicy, Simulation, VersionDetails } from "../patch/apt-facts.ts";
 import { parseDetails, parsePolicies, parseSimulation, parseUris } from "./apt-output.ts";
 import { dpkgPackages, nativeArchitecture } from "./dpkg.ts";
 import type { ExecResult } from "./exec.ts";
@@ -35,27 +35,22 @@ function verb(operation: Operation): string[] {
  * @throws Failure `resolverFailed` with apt's own words, `resolverTimedOut`
  */
 export async function readAptFacts(machine: Machine, operation: Operation): Promise<AptFacts> {
-  const simulating = simulate(machine, operation);
-  const [simulation, fullSimulation, uris, packages, native, held] = await Promise.all([
-    simulating,
-    operation === "full-update" ? simulating : simulate(machine, "full-update"),
+  const [simulation, uris, { native, installed, policies }, held] = await Promise.all([
+    simulate(machine, operation),
     printUris(machine, operation),
-    dpkgPackages(machine),
-    nativeArchitecture(machine),
+    readPolicies(machine),
     plan(machine, "apt-mark", ["showhold"]),
   ]);
-  const installed = packages.filter((p) => !/^.[nc]/.test(p.status));
-  const asked = installed.map((p) =>
-    p.architecture === native || p.architecture === "all" ? p.name : `${p.name}:${p.architecture}`,
-  );
-  const policy = await plan(machine, "apt-cache", ["policy", ...asked]);
-  const policies = parsePolicies(policy.stdout);
-  const details = await readDetails(machine, [
+  // apt's resolver is what takes the time of a plan: it is asked a second time only for what the first answer left out.
+  const asksAgain = operation !== "full-update" && leavesOut(simulation, policies);
+  const resolvingAll = asksAgain ? simulate(machine, "full-update") : simulation;
+  const describing = readDetails(machine, [
     ...simulation.installs.map((i) => `${i.name}:${i.architecture === "all" ? native : i.architecture}=${i.version}`),
     ...policies
       .filter((p) => p.candidate !== null && p.candidate !== p.installed)
       .map((p) => `${p.name}${p.architecture === null ? "" : `:${p.architecture}`}=${p.candidate}`),
   ]);
+  const [details, fullSimulation] = await Promise.all([describing, resolvingAll]);
   return {
     nativeArchitecture: native,
     simulation,
@@ -66,6 +61,23 @@ export async function readAptFacts(machine: Machine, operation: Operation): Prom
     held: held.stdout.split("\n").filter((name) => name !== ""),
     details,
   };
+}
+
+/** What is installed, and what apt would choose for each. */
+async function readPolicies(machine: Machine) {
+  const [packages, native] = await Promise.all([dpkgPackages(machine), nativeArchitecture(machine)]);
+  const installed = packages.filter((p) => !/^.[nc]/.test(p.status));
+  const asked = installed.map((p) =>
+    p.architecture === native || p.architecture === "all" ? p.name : `${p.name}:${p.architecture}`,
+  );
+  const policies = parsePolicies((await plan(machine, "apt-cache", ["policy", ...asked])).stdout);
+  return { native, installed, policies };
+}
+
+/** Whether an update is pending that the simulation does not carry out. */
+function leavesOut(simulation: Simulation, policies: readonly PackagePolicy[]): boolean {
+  const touched = new Set([...simulation.installs, ...simulation.removals].map((one) => one.name));
+  return policies.some((p) => p.candidate !== null && p.candidate !== p.installed && !touched.has(p.name));
 }
 
 async function simulate(machine: Machine, operation: Operation): Promise<Simulation> {

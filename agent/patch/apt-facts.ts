@@ -73,7 +73,7 @@ export interface AptFacts {
   readonly nativeArchitecture: string;
   /** What apt would do for the operation. */
   readonly simulation: Simulation;
-  /** What it would do if it might remove packages too; the same as `simulation` for full-update. */
+  /** What it would do if it might remove packages too; `simulation` itself for full-update and when that leaves nothing out. */
   readonly fullSimulation: Simulation;
   readonly uris: readonly DownloadUri[];
   readonly installed: readonly InstalledPackage[];
