@@ -67,7 +67,7 @@ export async function openBase(options: BaseOptions): Promise<Base> {
   const folder = join(cache, `base-${recipeDigest(recipe, arch())}${suffix}`);
   const base = { variant: recipe.variant, suite: recipe.suite, root: join(folder, "root"), archive, privilege };
   if (existsSync(folder)) return { ...base, cached: true };
-  const lock = await takeBuildLock(exec, `${folder}.lock`, LOCK_DEADLINE_MS, (holder) =>
+  const lock = await takeBuildLock(`${folder}.lock`, LOCK_DEADLINE_MS, (holder) =>
     progress(`waiting for process ${holder}, which builds the base`),
   );
   try {

@@ -123,14 +123,14 @@ test("the digest follows the recipe and the architecture", () => {
 
 test("a lock is had by one at a time, and comes free when its holder is killed", async () => {
   const path = join(cache, "lock");
-  const first = await takeBuildLock(exec, path, 5_000, () => {});
+  const first = await takeBuildLock(path, 5_000, () => {});
   const waits: string[] = [];
 
-  await expect(takeBuildLock(exec, path, 300, (pid) => waits.push(pid))).rejects.toThrow(
-    `${path}: process ${process.pid} has held this lock for 300 ms; end it, or wait`,
+  await expect(takeBuildLock(path, 1_500, (pid) => waits.push(pid))).rejects.toThrow(
+    `${path}: process ${process.pid} has held this lock for 1500 ms; end it, or wait`,
   );
   await first.release();
-  const again = await takeBuildLock(exec, path, 5_000, (pid) => waits.push(pid));
+  const again = await takeBuildLock(path, 5_000, (pid) => waits.push(pid));
   await again.release();
 
   expect(waits).toEqual([String(process.pid)]);

@@ -106,7 +106,7 @@ test("what is left out is left out, with a reason, and what lies beside it is no
     "mkdir -p /var/lib/autopatch /var/lib/apt/lists/x; touch /var/lib/autopatch/journal; touch /var/lib/autopatch-not; touch /tmp/x /root/x",
   );
 
-  expect(Object.keys(LEFT_OUT)).toEqual(["/var/lib/apt/lists", "/var/lib/autopatch"]);
+  expect(Object.keys(LEFT_OUT)).toEqual(["/var/lib/apt/lists", "/var/lib/amazon", "/var/lib/autopatch"]);
   expect(Object.values(LEFT_OUT).every((reason) => reason.length > 10)).toBe(true);
   expect(COMPARED).toEqual(["/etc", "/usr", "/var/lib"]);
   expect(differences).toEqual([expect.objectContaining({ path: "/var/lib/autopatch-not", what: "added" })]);
