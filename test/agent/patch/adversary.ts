@@ -72,7 +72,7 @@ export async function lockUpgrade(
 }
 
 /** The host's files as a machine of this process, to write what an earlier step would have. */
-function outside(host: AgentHost) {
+export function outside(host: AgentHost) {
   const silent = () => {};
   const log = { info: silent, warn: silent, error: silent, violation: silent };
   return { exec, clock: systemClock, root: host.root, log };
