@@ -93,14 +93,15 @@ export async function runEndpoint(host?: AgentHost, more: Partial<EndpointOption
     log: (line) => void lines.push(line),
     ...more,
   });
+  const inUse = { runCommand, ...more };
   return {
     ...endpoint,
     lines,
     putEvents,
     machines,
-    runCommand,
+    runCommand: inUse.runCommand,
     stop: async () => {
-      await runCommand.close();
+      await inUse.runCommand.close();
       await endpoint.close();
       rmSync(folder, { recursive: true, force: true });
     },
