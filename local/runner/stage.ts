@@ -156,7 +156,13 @@ function synthesiseInto(folder: string, { repository, config }: StageOptions): A
   const beside = join(repository, `cdk.out.${process.pid}`);
   cpSync(assembly.folder, beside, { recursive: true });
   rmSync(published, { recursive: true, force: true });
-  renameSync(beside, published);
+  try {
+    renameSync(beside, published);
+  } catch (error) {
+    // Another run put its own there in between; the same one, or somebody should know.
+    rmSync(beside, { recursive: true, force: true });
+    if (!sameTemplate(published, assembly)) throw error;
+  }
   return assembly;
 }
 

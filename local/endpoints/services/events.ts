@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import type { BusEvent } from "../../cloud/event-bus.ts";
 import { on, operation } from "../protocol/call.ts";
 import type { Service } from "../protocol/request.ts";
 
@@ -25,16 +26,7 @@ export interface EventsSettings {
   readonly region: string;
   readonly now: () => Date;
   /** Takes an event to the bus. */
-  put(event: {
-    readonly id: string;
-    readonly source: string;
-    readonly "detail-type": string;
-    readonly account: string;
-    readonly region: string;
-    readonly time: string;
-    readonly resources: readonly string[];
-    readonly detail: Readonly<Record<string, unknown>>;
-  }): void | Promise<void>;
+  put(event: BusEvent): void | Promise<void>;
 }
 
 /** EventBridge: events put onto the default bus. A detail that is no JSON object fails its entry alone, as the service does. */

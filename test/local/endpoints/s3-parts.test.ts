@@ -3,33 +3,16 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  GetObjectCommand,
   HeadObjectCommand,
   ListPartsCommand,
-  S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BUCKET, HOST, OPERATOR, REGION, type Running, runEndpoint } from "./running.ts";
+import { afterAll, describe, expect, test } from "vitest";
+import { BUCKET } from "./running.ts";
+import { runS3 } from "./s3-running.ts";
 
-let running: Running;
-let s3: S3Client;
-let asHost: S3Client;
-beforeAll(async () => {
-  running = await runEndpoint();
-  s3 = new S3Client({ endpoint: running.url, region: REGION, credentials: OPERATOR, forcePathStyle: true });
-  asHost = new S3Client({ endpoint: running.url, region: REGION, credentials: HOST, forcePathStyle: true });
-});
-afterAll(async () => {
-  s3.destroy();
-  asHost.destroy();
-  await running.stop();
-});
-
-const read = async (Key: string, more: { VersionId?: string; Range?: string } = {}) => {
-  const object = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key, ...more }));
-  return object.Body?.transformToString();
-};
+const { s3, read, stop } = await runS3();
+afterAll(stop);
 const md5 = (content: string | Buffer) => `"${createHash("md5").update(content).digest("hex")}"`;
 
 describe("uploads in parts", () => {
