@@ -89,11 +89,13 @@ export async function openBench(): Promise<Bench> {
 }
 
 function agentHost(host: Host): AgentHost {
-  const { root } = host.sandbox;
   let attempt = 0;
   return {
     id: host.id,
-    root,
+    // Another one after each reboot.
+    get root() {
+      return host.sandbox.root;
+    },
     sandbox: host.sandbox,
     run: (file, ...args) => host.exec(file, args, { deadlineMs: 60_000, env: { PATH, HOME: "/root" } }),
     step: async (step, changes = {}) => {
@@ -102,10 +104,10 @@ function agentHost(host: Host): AgentHost {
     },
     report: (step, runId = RUN) => {
       const path = `${HOST_PATHS.state}/runs/${runId}/${step}-${attempt}.json`;
-      return StepReport.parse(JSON.parse(readFileSync(inside(root, path), "utf8")));
+      return StepReport.parse(JSON.parse(readFileSync(inside(host.sandbox.root, path), "utf8")));
     },
-    read: (path) => readFileSync(inside(root, path), "utf8"),
-    write: (path, content, mode) => writeInside(root, path, content, mode),
+    read: (path) => readFileSync(inside(host.sandbox.root, path), "utf8"),
+    write: (path, content, mode) => writeInside(host.sandbox.root, path, content, mode),
     close: () => host.close(),
   };
 }
