@@ -50,6 +50,12 @@ export const FAILURES = {
     "mend the named lines of /etc/autopatch/autopatch.conf",
   ),
   toolMissing: kind(false, "environment", "a program the agent needs is not installed", "install the named package"),
+  programKilled: kind(
+    true,
+    "environment",
+    "a program the agent asked was killed, or did not end in time",
+    "see what ended it (memory, a person, a deadline), then try again",
+  ),
   diskTooFull: kind(
     false,
     "preflight",

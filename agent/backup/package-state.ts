@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Failure } from "../../contract/failures.ts";
 import type { Lock } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
+import { requireEnded } from "../host/ended.ts";
 import { onMachine } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 import { mentionedPaths, parseContents, parseDiversions } from "./canonical.ts";
@@ -44,7 +45,8 @@ export async function expectedChange(
     for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
       const deb = `${HOST_PATHS.archives}/${entry.file}`;
       const result = await machine.exec("dpkg-deb", ["--contents", deb], { deadlineMs: 300_000 });
-      if (result.exitCode !== 0) throw new Failure("hashMismatch", `${deb}: dpkg-deb: ${result.stderr.trim()}`);
+      if (requireEnded(result).exitCode !== 0)
+        throw new Failure("hashMismatch", `${deb}: dpkg-deb: ${result.stderr.trim()}`);
       for (const path of parseContents(result.stdout)) newPaths.push(path);
       // Scripts that are not there are a complaint on stderr; those that are, are printed.
       const scripts = await machine.exec("dpkg-deb", ["--info", deb, ...SCRIPTS], { deadlineMs: 60_000 });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Failure } from "../../contract/failures.ts";
 import { parseStanzas } from "./apt-output.ts";
+import { requireEnded } from "./ended.ts";
 import { onMachine } from "./files.ts";
 import type { Machine } from "./machine.ts";
 
@@ -20,7 +21,7 @@ export async function readIndexTargets(machine: Machine): Promise<PackagesIndex[
   const result = await machine.exec("apt-get", ["indextargets", "Identifier: Packages"], {
     deadlineMs: 60_000,
   });
-  if (result.exitCode !== 0) {
+  if (requireEnded(result).exitCode !== 0) {
     // Nothing else makes it fail than a list, mostly a Release file, that apt wrote itself and now cannot read.
     throw new Failure("signatureInvalid", `apt cannot read its own lists: ${result.stderr.trim()}`);
   }
@@ -50,7 +51,7 @@ export async function readIndex(machine: Machine, index: PackagesIndex): Promise
     deadlineMs: 120_000,
     maxOutputBytes: 512 * 1024 * 1024,
   });
-  if (result.exitCode !== 0) throw new Failure("hashMismatch", `${index.file}: ${result.stderr.trim()}`);
+  if (requireEnded(result).exitCode !== 0) throw new Failure("hashMismatch", `${index.file}: ${result.stderr.trim()}`);
   return Buffer.from(result.stdout, "utf8");
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { Failure } from "../../contract/failures.ts";
+import { requireEnded } from "./ended.ts";
 import { codeOf, onMachine } from "./files.ts";
 import type { Machine } from "./machine.ts";
 
@@ -80,6 +81,7 @@ export async function debControl(machine: Machine, deb: string): Promise<Control
   const format = "${Package}\\n${Version}\\n${Architecture}\\n";
   const result = await machine.exec("dpkg-deb", ["-W", `--showformat=${format}`, deb], { deadlineMs: 60_000 });
   const [name = "", version = "", architecture = ""] = result.stdout.split("\n");
-  if (result.exitCode !== 0) throw new Failure("hashMismatch", `${deb} is no Debian package: ${result.stderr.trim()}`);
+  if (requireEnded(result).exitCode !== 0)
+    throw new Failure("hashMismatch", `${deb} is no Debian package: ${result.stderr.trim()}`);
   return { name, version, architecture };
 }

@@ -3,6 +3,7 @@ import { Failure } from "../../contract/failures.ts";
 import type { Lock, LockEntry } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import { parseSimulation } from "../host/apt-output.ts";
+import { requireEnded } from "../host/ended.ts";
 import { codeOf, onMachine, ownFolder } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 import type { Simulation } from "./apt-facts.ts";
@@ -51,7 +52,8 @@ export async function openClosedWorld(machine: Machine, lock: Lock): Promise<Clo
     deadlineMs: DEADLINE_MS,
     env: { ...environment(), APT_CONFIG: `${WORLD}/apt.conf` },
   });
-  if (update.exitCode !== 0) throw new Failure("installFailed", `apt-get update: ${update.stderr.trim()}`);
+  if (requireEnded(update).exitCode !== 0)
+    throw new Failure("installFailed", `apt-get update: ${update.stderr.trim()}`);
   return { options, command: ["dist-upgrade", ...lock.removals.map((r) => `${r.name}:${r.architecture}-`)], pooled };
 }
 
@@ -60,13 +62,13 @@ export function closeClosedWorld(machine: Pick<Machine, "root">): void {
   rmSync(onMachine(machine, WORLD), { recursive: true, force: true });
 }
 
-/** What apt would do in this world. @throws Failure `outsideLock` when it finds no way at all */
+/** What apt would do in this world. @throws Failure `outsideLock` when it finds no way at all, `programKilled` */
 export async function simulate(machine: Machine, options: readonly string[], command: readonly string[]) {
   const result = await machine.exec("apt-get", ["--simulate", "--yes", ...options, ...command], {
     deadlineMs: DEADLINE_MS,
     env: environment(),
   });
-  if (result.exitCode !== 0) {
+  if (requireEnded(result).exitCode !== 0) {
     const words = `${result.stderr.trim()} ${result.stdout.trim()}`.slice(-800);
     throw new Failure("outsideLock", `apt finds no way to do exactly what is locked: ${words}`);
   }
@@ -134,7 +136,8 @@ export function pin(entry: LockEntry): string {
 async function stanza(machine: Machine, entry: LockEntry): Promise<string> {
   const deb = `${POOL}/${entry.file}`;
   const result = await machine.exec("dpkg-deb", ["--field", deb], { deadlineMs: DEADLINE_MS });
-  if (result.exitCode !== 0) throw new Failure("hashMismatch", `${deb}: dpkg-deb: ${result.stderr.trim()}`);
+  if (requireEnded(result).exitCode !== 0)
+    throw new Failure("hashMismatch", `${deb}: dpkg-deb: ${result.stderr.trim()}`);
   return `${result.stdout.trimEnd()}\nFilename: ./${entry.file}\nSize: ${entry.size}\nSHA256: ${entry.sha256}\n`;
 }
 

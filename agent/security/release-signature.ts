@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { Failure } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
+import { requireEnded } from "../host/ended.ts";
 import { CommandNotFound } from "../host/exec.ts";
 import { onMachine, ownFolder, writeOwn } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
@@ -29,7 +30,7 @@ export async function verifiedRelease(
         ? ["--output", at(`${scratch}/text`), at(files.release)]
         : [at(files.signature), at(files.release)],
     ].flat();
-    const result = await machine.exec("gpgv", args, { deadlineMs: 60_000 });
+    const result = requireEnded(await machine.exec("gpgv", args, { deadlineMs: 60_000 }));
     const problem = signatureProblem(result.stdout, keyring.fingerprints);
     if (problem !== null) throw new Failure("signatureInvalid", `${files.release}: ${problem}`);
     return readFileSync(at(files.signature === null ? `${scratch}/text` : files.release), "utf8");
