@@ -4,7 +4,8 @@ import { Failure } from "../../contract/failures.ts";
 import type { LockEntry } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import { isPermanent } from "./apt-update.ts";
-import { onMachine, ownFolder, writeOwn } from "./files.ts";
+import type { ExecResult } from "./exec.ts";
+import { lstatOrNull, onMachine, ownFolder, writeOwn } from "./files.ts";
 import type { Machine } from "./machine.ts";
 
 /** Where apt's unprivileged downloader writes: what comes out of it is looked at again before it counts. */
@@ -24,6 +25,28 @@ export function openPartial(machine: Machine): void {
 
 export function closePartial(machine: Machine): void {
   rmSync(onMachine(machine, PARTIAL), { recursive: true, force: true });
+}
+
+/** A locked file and where it is to be had. */
+export interface Wanted {
+  readonly uri: string;
+  readonly entry: LockEntry;
+}
+
+/**
+ * Fetches several locked .debs with one call of apt's downloader: one name look-up and one connection for all of them. What
+ * did not come, or not as locked, is left to `fetchDeb`, which tries again and says why.
+ * @param deadlineMs for all of them together
+ * @returns those that are in the archives now
+ */
+export async function fetchTogether(
+  machine: Machine,
+  wanted: readonly Wanted[],
+  deadlineMs: number,
+): Promise<readonly Wanted[]> {
+  const largest = Math.max(...wanted.map(({ entry }) => entry.size));
+  await download(machine, wanted, largest, deadlineMs);
+  return wanted.filter(({ entry }) => keep(machine, entry) === null);
 }
 
 /**
@@ -53,30 +76,11 @@ async function tryFetch(
 ): Promise<{ failure: Failure; transient: boolean } | null> {
   const what = `${entry.name} ${entry.version} from ${uri}`;
   const partial = `${PARTIAL}/${entry.file}`;
-  const options = ["Acquire::Retries=0", "Acquire::http::Timeout=30", "Acquire::https::Timeout=30"];
-  // The kernel ends a download that outgrows the locked size: endless data fills no disk.
-  const result = await machine.exec(
-    "prlimit",
-    [
-      `--fsize=${entry.size}`,
-      "/usr/lib/apt/apt-helper",
-      ...options.flatMap((o) => ["-o", o]),
-      "download-file",
-      uri,
-      onMachine(machine, partial),
-      `SHA256:${entry.sha256}`,
-    ],
-    { deadlineMs },
-  );
+  const result = await download(machine, [{ uri, entry }], entry.size, deadlineMs);
   if (result.exitCode === 0 && !result.timedOut) {
-    const bytes = readPartial(onMachine(machine, partial), entry.size);
-    const found = createHash("sha256").update(bytes).digest("hex");
-    if (bytes.length === entry.size && found === entry.sha256) {
-      writeOwn(machine, `${HOST_PATHS.archives}/${entry.file}`, bytes);
-      rmSync(onMachine(machine, partial), { force: true });
-      return null;
-    }
-    const message = `${what}: ${bytes.length} bytes with SHA-256 ${found}, expected ${entry.size} bytes with ${entry.sha256}`;
+    const found = keep(machine, entry);
+    if (found === null) return null;
+    const message = `${what}: ${found}, expected ${entry.size} bytes with ${entry.sha256}`;
     return { failure: new Failure("hashMismatch", message), transient: false };
   }
   rmSync(onMachine(machine, partial), { force: true });
@@ -100,6 +104,35 @@ async function tryFetch(
   const permanent = isPermanent(words);
   const message = `${what}: ${words} (${permanent ? "permanent" : "transient"})`;
   return { failure: new Failure("downloadFailed", message), transient: !permanent };
+}
+
+/** Runs apt's downloader. The kernel ends one that outgrows `largest`, in bytes: endless data fills no disk. */
+function download(
+  machine: Machine,
+  wanted: readonly Wanted[],
+  largest: number,
+  deadlineMs: number,
+): Promise<ExecResult> {
+  const options = ["Acquire::Retries=0", "Acquire::http::Timeout=30", "Acquire::https::Timeout=30"];
+  const files = wanted.flatMap(({ uri, entry }) => [
+    uri,
+    onMachine(machine, `${PARTIAL}/${entry.file}`),
+    `SHA256:${entry.sha256}`,
+  ]);
+  const helper = ["/usr/lib/apt/apt-helper", ...options.flatMap((o) => ["-o", o]), "download-file", ...files];
+  return machine.exec("prlimit", [`--fsize=${largest}`, ...helper], { deadlineMs });
+}
+
+/** Takes a downloaded file into the archives if its bytes are the locked ones; else says what they are. */
+function keep(machine: Machine, entry: LockEntry): string | null {
+  const full = onMachine(machine, `${PARTIAL}/${entry.file}`);
+  if (lstatOrNull(full) === null) return "nothing came";
+  const bytes = readPartial(full, entry.size);
+  const found = createHash("sha256").update(bytes).digest("hex");
+  rmSync(full, { force: true });
+  if (bytes.length !== entry.size || found !== entry.sha256) return `${bytes.length} bytes with SHA-256 ${found}`;
+  writeOwn(machine, `${HOST_PATHS.archives}/${entry.file}`, bytes);
+  return null;
 }
 
 /** The downloader's user owns the folder: what lies there is read once, as a plain file, and only as far as it may be long. */

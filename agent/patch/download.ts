@@ -4,7 +4,7 @@ import type { LockEntry } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { Plan } from "../../contract/step-report.ts";
 import { fileTime } from "../host/clock.ts";
-import { closePartial, fetchDeb, openPartial } from "../host/fetch-deb.ts";
+import { closePartial, fetchDeb, fetchTogether, openPartial, type Wanted } from "../host/fetch-deb.ts";
 import { onMachine, ownFolder, writeOwn } from "../host/files.ts";
 import { osRelease } from "../host/identity.ts";
 import type { Machine } from "../host/machine.ts";
@@ -19,7 +19,7 @@ import type { Step, StepContext } from "./step.ts";
 
 /** For everything the step fetches; the SSM agent ends the step itself at 30 minutes. */
 const FETCH_DEADLINE_MS = 25 * 60_000;
-/** Downloads at once: apt's own methods open one connection for each. */
+/** Downloaders at once, each with one connection for its group of files. */
 const PARALLEL = 4;
 
 /**
@@ -68,29 +68,42 @@ async function fetchAll(context: StepContext, entries: readonly LockEntry[], fac
       rmSync(onMachine(machine, `${HOST_PATHS.archives}/${name}`), { recursive: true, force: true });
   }
   const uriOf = new Map(facts.uris.map((uri) => [uri.file, uri.uri]));
-  const missing: LockEntry[] = [];
+  const missing: Wanted[] = [];
   for (const entry of entries) {
     const path = `${HOST_PATHS.archives}/${entry.file}`;
-    if ((await archiveProblem(machine, entry, path)) !== null) missing.push(entry);
+    if ((await archiveProblem(machine, entry, path)) === null) continue;
+    const uri = uriOf.get(entry.file);
+    if (uri === undefined) throw new Failure("downloadFailed", `${entry.name}: no address to fetch it from`);
+    missing.push({ uri, entry });
   }
   const until = machine.clock.now().getTime() + FETCH_DEADLINE_MS;
   openPartial(machine);
   try {
-    const queue = missing.values();
-    const worker = async () => {
-      for (const entry of queue) {
-        const uri = uriOf.get(entry.file);
-        if (uri === undefined) throw new Failure("downloadFailed", `${entry.name}: no address to fetch it from`);
-        await fetchDeb(machine, uri, entry, until - machine.clock.now().getTime());
-        machine.log.info(`fetched ${entry.name} ${entry.version} (${entry.size} bytes)`);
-      }
-    };
-    const ends = await Promise.allSettled(Array.from({ length: PARALLEL }, worker));
+    const ends = await Promise.allSettled(inGroups(missing).map((group) => fetchGroup(machine, group, until)));
     const failed = ends.find((end) => end.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   } finally {
     closePartial(machine);
   }
+}
+
+/** Files of like size together: the largest of a group is the most that any of its downloads may grow to. */
+function inGroups(missing: readonly Wanted[]): Wanted[][] {
+  const bySize = [...missing].sort((a, b) => a.entry.size - b.entry.size);
+  const length = Math.ceil(bySize.length / PARALLEL);
+  return Array.from({ length: PARALLEL }, (_, i) => bySize.slice(i * length, (i + 1) * length)).filter(
+    (group) => group.length > 0,
+  );
+}
+
+async function fetchGroup(machine: Machine, group: readonly Wanted[], until: number): Promise<void> {
+  const left = () => until - machine.clock.now().getTime();
+  // Half the time at most: what one bad file holds up is then still tried by itself.
+  const came = group.length === 1 ? [] : await fetchTogether(machine, group, left() / 2);
+  for (const { uri, entry } of group.filter((wanted) => !came.includes(wanted))) {
+    await fetchDeb(machine, uri, entry, left());
+  }
+  for (const { entry } of group) machine.log.info(`fetched ${entry.name} ${entry.version} (${entry.size} bytes)`);
 }
 
 function writeSummary(machine: Machine, runId: string, dryRun: boolean, plan: Plan, lockDigest: string): void {
