@@ -1,6 +1,7 @@
 import { existsSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { killGroup, start } from "../exec.ts";
+import type { Confinement } from "./confinement.ts";
 import { SandboxFailure } from "./failure.ts";
 import { INIT_PROGRAM } from "./init-program.ts";
 import { type Privilege, USER_NAMESPACE_FLAGS } from "./privilege.ts";
@@ -18,6 +19,10 @@ export interface Holder {
    * @throws SandboxFailure `ended` when it is gone
    */
   readonly pid: number;
+  /** Folder of the upper layers as this process reaches it; null unless confined. */
+  readonly stage: string | null;
+  /** Bounds that were exceeded, so that everything in the sandbox was ended: `processes`, `memory`. */
+  readonly exceeded: readonly string[];
   /** Ends every process of the sandbox; resolves when all are gone and the mounts with them, but for zombies the machine's init has not reaped. */
   end(): Promise<void>;
 }
@@ -39,12 +44,12 @@ export async function startHolder(options: SandboxOptions, privilege: Privilege)
   child.stderr?.on("data", (chunk: Buffer) => {
     stderr += chunk.toString("utf8");
   });
-  const pid = await new Promise<number | undefined>((resolve) => {
-    let stdout = "";
+  let stdout = "";
+  const ready = await new Promise<RegExpExecArray | undefined>((resolve) => {
     child.stdout?.on("data", (chunk: Buffer) => {
-      stdout += chunk.toString("utf8");
-      const ready = /^ready (\d+)$/m.exec(stdout);
-      if (ready !== null) resolve(Number(ready[1]));
+      stdout = `${stdout}${chunk.toString("utf8")}`.slice(-4_096);
+      const found = /^ready (\d+) (\d*)$/m.exec(stdout);
+      if (found !== null) resolve(found);
     });
     child.once("error", (error) => {
       stderr += error.message;
@@ -52,12 +57,13 @@ export async function startHolder(options: SandboxOptions, privilege: Privilege)
     gone.then(() => resolve(undefined));
     setTimeout(() => resolve(undefined), READY_DEADLINE_MS).unref();
   });
-  if (pid === undefined) {
+  if (ready === undefined) {
     killGroup(child);
     await gone;
     const words = stderr.trim() || `no answer within ${READY_DEADLINE_MS} ms`;
     throw new SandboxFailure("startFailed", `sandbox ${options.workspace}: cannot be started: ${words}`);
   }
+  const pid = Number(ready[1]);
   const born = pidNamespace(pid);
   child.unref();
   for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as { unref?: () => void } | null)?.unref?.();
@@ -68,6 +74,10 @@ export async function startHolder(options: SandboxOptions, privilege: Privilege)
       if (born !== undefined && pidNamespace(pid) === born) return pid;
       const why = "its PID 1 is gone, killed from outside or for want of memory; reboot it, or open another";
       throw new SandboxFailure("ended", `sandbox ${options.workspace}: ${why}`);
+    },
+    stage: ready[2] === "" ? null : `/proc/${pid}/fd/${ready[2]}`,
+    get exceeded() {
+      return [...stdout.matchAll(/^exceeded (\w+)$/gm)].map((match) => match[1] ?? "");
     },
     end: async () => {
       child.ref();
@@ -96,7 +106,9 @@ function namespaceFlags(options: SandboxOptions, privilege: Privilege): string[]
 
 function init(options: SandboxOptions, privilege: Privilege): string[] {
   const at = (name: string) => join(options.workspace, name);
-  const overlay = [`lowerdir=${options.layers.join(":")}`, `upperdir=${at("upper")}`, `workdir=${at("work")}`];
+  const { confined } = options;
+  const layer = (name: string) => at(confined === undefined ? name : `stage/0/${name}`);
+  const overlay = [`lowerdir=${options.layers.join(":")}`, `upperdir=${layer("upper")}`, `workdir=${layer("work")}`];
   if (privilege === "userNamespace") overlay.push("userxattr");
   const binds = [...(options.binds ?? [])];
   if (options.network === "shared" && existsSync("/etc/resolv.conf")) {
@@ -112,7 +124,19 @@ function init(options: SandboxOptions, privilege: Privilege): string[] {
     `bootid=${at("boot_id")}`,
     `hostname=${options.hostname ?? ""}`,
     `network=${options.network}`,
+    ...(confined === undefined ? [] : confinement(confined, at("stage"))),
     ...binds.map(({ from, to, readOnly }) => `bind=${from}\n${to}\n${readOnly ? "ro" : "rw"}`),
+  ];
+}
+
+function confinement(confined: Confinement, stage: string): string[] {
+  const { sizeBytes, memoryBytes, processes, fileSystems } = confined;
+  return [
+    `stage=${stage}`,
+    `size=${sizeBytes}`,
+    `memory=${memoryBytes}`,
+    `processes=${processes}`,
+    ...fileSystems.map((path) => `filesystem=${path}`),
   ];
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Exec, type ExecOptions, type ExecResult, exec } from "../exec.ts";
+import { type Confinement, enterConfined, sweepConfined } from "./confinement.ts";
 import { enterNamespaces } from "./enter.ts";
 import { SandboxFailure } from "./failure.ts";
 import { type Holder, startHolder } from "./holder.ts";
@@ -29,6 +30,8 @@ export interface SandboxOptions {
   readonly binds?: readonly Bind[];
   /** @default found by trying */
   readonly privilege?: Privilege;
+  /** Nothing that runs in it can touch the machine, and what it may use is bounded. @default a host of its own with all rights in its namespaces */
+  readonly confined?: Confinement;
 }
 
 /**
@@ -44,6 +47,12 @@ export interface Sandbox {
   /** What the sandbox changed, as an overlay upper layer; it can be a layer of another sandbox once this one is closed with `keep`. */
   readonly upper: string;
   readonly bootId: string;
+  /** Where the files lie that it changed on each file system, by the folder that is mounted on: `/` and those of the confinement. */
+  readonly uppers: ReadonlyMap<string, string>;
+  /** Bounds of the confinement that were exceeded, whereupon everything in it was ended. */
+  readonly exceeded: readonly string[];
+  /** Ends every process in it but its PID 1, wherever they went. Confined sandboxes only. */
+  readonly sweep: () => Promise<void>;
   /** Runs a program inside, as its root user, in `/` unless `cwd` says otherwise. The environment is HOME=/root and the usual PATH unless given. */
   readonly exec: Exec;
   /** Ends every process without warning and starts again on the same files: new boot id, empty /run and /tmp. */
@@ -70,8 +79,11 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const missing = options.layers.find((layer) => !existsSync(layer));
   if (missing !== undefined) throw new SandboxFailure("layerUnusable", `sandbox: there is no layer ${missing}`);
   const privilege = options.privilege ?? (await detectPrivilege(exec));
+  if (options.confined !== undefined && privilege !== "root")
+    throw new SandboxFailure("privilegeMissing", "sandbox: a confined one needs root of the machine: run it with sudo");
   const isNew = mkdirSync(options.workspace, { recursive: true, mode: 0o700 }) !== undefined;
-  for (const name of ["upper", "work", "root"]) mkdirSync(join(options.workspace, name), { recursive: true });
+  const folders = options.confined === undefined ? ["upper", "work", "root"] : ["stage", "root"];
+  for (const name of folders) mkdirSync(join(options.workspace, name), { recursive: true });
   const opened = new OpenSandbox(options, privilege);
   try {
     await opened.boot();
@@ -84,7 +96,6 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
 
 class OpenSandbox implements Sandbox {
   readonly privilege: Privilege;
-  readonly upper: string;
   readonly #options: SandboxOptions;
   #bootId = "";
   #holder: Holder | undefined;
@@ -93,8 +104,23 @@ class OpenSandbox implements Sandbox {
   constructor(options: SandboxOptions, privilege: Privilege) {
     this.#options = options;
     this.privilege = privilege;
-    this.upper = join(options.workspace, "upper");
   }
+
+  get upper(): string {
+    const { stage } = this.#options.confined === undefined ? { stage: null } : this.#running();
+    return stage === null ? join(this.#options.workspace, "upper") : `${stage}/0/upper`;
+  }
+
+  get uppers(): ReadonlyMap<string, string> {
+    const others = this.#options.confined?.fileSystems ?? [];
+    return new Map(["/", ...others].map((at, i) => [at, i === 0 ? this.upper : `${this.#running().stage}/${i}/upper`]));
+  }
+
+  get exceeded(): readonly string[] {
+    return this.#running().exceeded;
+  }
+
+  sweep = (): Promise<void> => sweepConfined(this.pid);
 
   get pid(): number {
     return this.#running().pid;
@@ -109,7 +135,14 @@ class OpenSandbox implements Sandbox {
   }
 
   exec = async (file: string, args: readonly string[], options: ExecOptions): Promise<ExecResult> =>
-    enterNamespaces({ pid: this.pid, privilege: this.privilege, network: this.#options.network }, file, args, options);
+    this.#options.confined !== undefined
+      ? enterConfined(this.pid, file, args, options)
+      : enterNamespaces(
+          { pid: this.pid, privilege: this.privilege, network: this.#options.network },
+          file,
+          args,
+          options,
+        );
 
   async boot(): Promise<void> {
     this.#bootId = randomUUID();
