@@ -18,7 +18,11 @@ const FOLDERS: readonly [path: string, mode: number][] = [
   [HOST_PATHS.healthChecks, 0o755],
   [HOST_PATHS.logs, 0o755],
   [HOST_PATHS.state, 0o700],
+  ["/usr/lib/tmpfiles.d", 0o755],
 ];
+
+/** Debian 13 removes from /var/tmp what is older than 30 days: locks, downloads and backups are not for it to judge. */
+const KEPT_IN_VAR_TMP = `x ${HOST_PATHS.work}\nx ${HOST_PATHS.work}_*\n`;
 
 /**
  * Lays the installed agent out in a folder, as its package will: to be stacked over a host's root, or copied into it.
@@ -35,6 +39,8 @@ export function layAgent(dir: string, options: LayerOptions): void {
   copyFileSync(options.executable, join(dir, HOST_PATHS.executable));
   chmodSync(join(dir, HOST_PATHS.executable), 0o755);
   for (const link of Object.keys(PROGRAM_LINKS)) symlinkSync(HOST_PATHS.executable, join(dir, "/usr/local/bin", link));
+  writeFileSync(join(dir, "/usr/lib/tmpfiles.d/autopatch.conf"), KEPT_IN_VAR_TMP);
+  chmodSync(join(dir, "/usr/lib/tmpfiles.d/autopatch.conf"), 0o644);
   writeFileSync(join(dir, HOST_PATHS.config), options.config ?? DEFAULT_CONFIG);
   chmodSync(join(dir, HOST_PATHS.config), 0o600);
 }

@@ -14,7 +14,7 @@ afterAll(() => bench.close());
 const SEED = 11;
 
 test("killed in ten random moments of backup, install and rollback, the host is exactly old or exactly new", {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const rounds: Round[] = [];
   for (let number = 1; number <= 10; number++) rounds.push(await host.round(SEED, number));

@@ -206,12 +206,13 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     number: 26,
-    fault: "/var/tmp/autopatch made by another user, or a link",
-    expected: "refused",
+    fault: "/var/tmp/autopatch made by another user, or a link; /var/tmp cleaned",
+    expected: "refused; not cleaned",
     provenBy: {
       "agent/patch/preflight.test.ts": ["a work folder that somebody else made is refused"],
       "agent/patch/install-gates.test.ts": ["a backup folder that somebody else made first"],
       "agent/host/files.test.ts": ["what somebody else made is refused"],
+      "agent/build/tmpfiles.test.ts": ["cleaning /var/tmp, as Debian 13 does"],
     },
   },
 ];
