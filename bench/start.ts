@@ -1,0 +1,28 @@
+import { median, type Row } from "./row.ts";
+import type { Stage } from "./stage.ts";
+
+const RUNS = 7;
+
+/** How long the executable takes to say anything at all, and to load its largest program. */
+export async function compareStart(stage: Stage): Promise<Row[]> {
+  const host = await stage.host();
+  const measure = async (file: string, args: readonly string[]) => {
+    const times: number[] = [];
+    for (let run = 0; run < RUNS; run++) times.push(await host.time(file, args));
+    return median(times);
+  };
+  const rows: Row[] = [
+    {
+      what: "start: autopatch --version",
+      unit: "ms",
+      ours: await measure("/usr/lib/autopatch/autopatch", ["--version"]),
+      peer: null,
+      aim: null,
+    },
+  ];
+  const ours = await measure("install.sh", ["--help"]);
+  const what = "start: install.sh --help";
+  if (!stage.has("unattended-upgrade")) return [...rows, { what, unit: "ms", ours, peer: null, aim: null }];
+  const peer = { name: "unattended-upgrade --help", value: await measure("unattended-upgrade", ["--help"]) };
+  return [...rows, { what, unit: "ms", ours, peer, aim: null }];
+}
