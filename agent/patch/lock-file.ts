@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { RunId } from "../../contract/envelope.ts";
 import { Failure } from "../../contract/failures.ts";
 import { formatLock, type Lock, lockDigest, parseLock } from "../../contract/lock.ts";

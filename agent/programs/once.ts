@@ -1,5 +1,5 @@
 import { linkSync, readFileSync, rmSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { HOST_PATHS } from "../../contract/names.ts";
 import { StepReport } from "../../contract/step-report.ts";
 import type { StepName } from "../../contract/steps.ts";

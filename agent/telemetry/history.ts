@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { z } from "zod";
+import * as z from "zod";
 import type { StepResult } from "../../contract/envelope.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import { onMachine, ownFolder } from "../host/files.ts";
