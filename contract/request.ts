@@ -8,6 +8,9 @@ export const Operation = z.enum(["auto-update", "full-update"]);
 /** auto-update removes nothing; full-update may remove packages, as apt's dist-upgrade does. */
 export type Operation = z.infer<typeof Operation>;
 
+/** A package name; `*` stands for any characters, `?` for one. */
+const PackagePattern = z.string().regex(/^[a-z0-9*?][a-z0-9+.*?-]{0,127}$/, "a package name, or a glob with * and ?");
+
 /** What may be decided for a host from outside; the same for every host of a batch. */
 export const PatchPolicy = z.object({
   operation: Operation,
@@ -21,6 +24,14 @@ export const PatchPolicy = z.object({
   minimumFreePercent: z.number().min(0).max(90),
   /** Oldest Release file accepted, in days since its Date. */
   maximumMetadataAgeDays: z.int().min(1),
+  /** Only versions that a security pocket offers. */
+  securityOnly: z.boolean(),
+  /** When not empty, of what is installed only this is updated; what it newly depends on may come in. Names and globs. */
+  allow: z.array(PackagePattern).max(100),
+  /** Never installed, updated or removed. Names and globs. */
+  deny: z.array(PackagePattern).max(100),
+  /** Days since this host first saw a version, with these very bytes, in its package lists. */
+  minimumAgeDays: z.int().min(0).max(365),
 });
 export type PatchPolicy = z.infer<typeof PatchPolicy>;
 
@@ -32,6 +43,10 @@ export const DEFAULT_POLICY: PatchPolicy = {
   minimumFreePercent: 20,
   // Debian's main has no Valid-Until and changes only with a point release.
   maximumMetadataAgeDays: 400,
+  securityOnly: false,
+  allow: [],
+  deny: [],
+  minimumAgeDays: 0,
 };
 
 /** What a host is asked to do, sent as the one parameter of the step's document. Holds no secrets: it stays readable in SSM's history. */

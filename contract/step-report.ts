@@ -17,7 +17,17 @@ export const LeftOut = z.object({
   name: z.string(),
   installed: z.string(),
   candidate: z.string(),
-  reason: z.enum(["held", "phased", "pinned", "needsRemoval", "unresolved"]),
+  reason: z.enum([
+    "held",
+    "phased",
+    "pinned",
+    "denied",
+    "notAllowed",
+    "notSecurity",
+    "tooYoung",
+    "needsRemoval",
+    "unresolved",
+  ]),
   message: z.string(),
 });
 export type LeftOut = z.infer<typeof LeftOut>;

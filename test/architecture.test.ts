@@ -10,7 +10,9 @@ const DECISIONS = [
   "agent/patch/clock-check.ts",
   "agent/patch/debian-version.ts",
   "agent/patch/disk-needs.ts",
+  "agent/patch/first-seen.ts",
   "agent/patch/plan.ts",
+  "agent/patch/restrict.ts",
   "agent/backup/manifest.ts",
 ];
 

@@ -12,6 +12,12 @@ export const DEFAULT_CONFIG = `# AutoPatch on this host. Every key is optional; 
 # For commands typed on this host; a run brings its own.
 #AUTOPATCH_CRITICAL_PACKAGES="apache2 nginx mysql postgresql"
 #AUTOPATCH_CONFFILES=keep
+#AUTOPATCH_SECURITY_ONLY=false
+# Names, or globs such as linux-*; an empty AUTOPATCH_ALLOW allows everything.
+#AUTOPATCH_ALLOW=""
+#AUTOPATCH_DENY=""
+# Days since this host first saw an update.
+#AUTOPATCH_MINIMUM_AGE_DAYS=0
 #AUTOPATCH_LOCK_WAIT_SECONDS=300
 #AUTOPATCH_MINIMUM_FREE_PERCENT=20
 #AUTOPATCH_MAXIMUM_METADATA_AGE_DAYS=400

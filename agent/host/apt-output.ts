@@ -100,6 +100,7 @@ export function parseDetails(stdout: string): VersionDetails[] {
         architecture,
         installedSizeKiB: Number(fields.get("Installed-Size") ?? 0),
         phasedPercent: phased === undefined ? null : Number(phased),
+        sha256: fields.get("SHA256")?.toLowerCase() ?? null,
       },
     ];
   });

@@ -2,6 +2,7 @@ import { Failure } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { Operation } from "../../contract/request.ts";
 import type { AptFacts, PackagePolicy, Simulation, VersionDetails } from "../patch/apt-facts.ts";
+import { compareVersions } from "../patch/debian-version.ts";
 import { parseDetails, parsePolicies, parseSimulation, parseUris } from "./apt-output.ts";
 import { dpkgPackages, nativeArchitecture } from "./dpkg.ts";
 import type { ExecResult } from "./exec.ts";
@@ -12,7 +13,7 @@ import type { Machine } from "./machine.ts";
 export const RESOLVER_DEADLINE_MS = 120_000;
 
 /** What no apt.conf of the host may change under the agent's feet: no lock taken, nothing removed on the side. */
-const PLANNING = [
+export const PLANNING: readonly string[] = [
   "-q",
   "-y",
   "-o",
@@ -32,23 +33,30 @@ function verb(operation: Operation): string[] {
 
 /**
  * Everything a plan is decided from, asked of apt and dpkg without taking a lock or changing anything.
+ * @param options more options for each call of apt, such as preferences to plan with
  * @throws Failure `resolverFailed` with apt's own words, `resolverTimedOut`
  */
-export async function readAptFacts(machine: Machine, operation: Operation): Promise<AptFacts> {
+export async function readAptFacts(
+  machine: Machine,
+  operation: Operation,
+  options: readonly string[] = [],
+): Promise<AptFacts> {
   const [simulation, uris, { native, installed, policies }, held] = await Promise.all([
-    simulate(machine, operation),
-    printUris(machine, operation),
-    readPolicies(machine),
+    simulate(machine, operation, options),
+    printUris(machine, operation, options),
+    readPolicies(machine, options),
     plan(machine, "apt-mark", ["showhold"]),
   ]);
   // apt's resolver is what takes the time of a plan: it is asked a second time only for what the first answer left out.
   const asksAgain = operation !== "full-update" && leavesOut(simulation, policies);
-  const resolvingAll = asksAgain ? simulate(machine, "full-update") : simulation;
+  const resolvingAll = asksAgain ? simulate(machine, "full-update", options) : simulation;
   const describing = readDetails(machine, [
     ...simulation.installs.map((i) => `${i.name}:${i.architecture === "all" ? native : i.architecture}=${i.version}`),
-    ...policies
-      .filter((p) => p.candidate !== null && p.candidate !== p.installed)
-      .map((p) => `${p.name}${p.architecture === null ? "" : `:${p.architecture}`}=${p.candidate}`),
+    ...policies.flatMap((p) =>
+      p.versions
+        .filter((v) => compareVersions(v.version, p.installed) > 0)
+        .map((v) => `${p.name}${p.architecture === null ? "" : `:${p.architecture}`}=${v.version}`),
+    ),
   ]);
   const [details, fullSimulation] = await Promise.all([describing, resolvingAll]);
   return {
@@ -64,13 +72,13 @@ export async function readAptFacts(machine: Machine, operation: Operation): Prom
 }
 
 /** What is installed, and what apt would choose for each. */
-async function readPolicies(machine: Machine) {
+async function readPolicies(machine: Machine, options: readonly string[]) {
   const [packages, native] = await Promise.all([dpkgPackages(machine), nativeArchitecture(machine)]);
   const installed = packages.filter((p) => !/^.[nc]/.test(p.status));
   const asked = installed.map((p) =>
     p.architecture === native || p.architecture === "all" ? p.name : `${p.name}:${p.architecture}`,
   );
-  const policies = parsePolicies((await plan(machine, "apt-cache", ["policy", ...asked])).stdout);
+  const policies = parsePolicies((await plan(machine, "apt-cache", [...options, "policy", ...asked])).stdout);
   return { native, installed, policies };
 }
 
@@ -80,17 +88,18 @@ function leavesOut(simulation: Simulation, policies: readonly PackagePolicy[]): 
   return policies.some((p) => p.candidate !== null && p.candidate !== p.installed && !touched.has(p.name));
 }
 
-async function simulate(machine: Machine, operation: Operation): Promise<Simulation> {
-  return parseSimulation((await plan(machine, "apt-get", [...PLANNING, "-s", ...verb(operation)])).stdout);
+async function simulate(machine: Machine, operation: Operation, options: readonly string[]): Promise<Simulation> {
+  return parseSimulation((await plan(machine, "apt-get", [...PLANNING, ...options, "-s", ...verb(operation)])).stdout);
 }
 
-async function printUris(machine: Machine, operation: Operation) {
+async function printUris(machine: Machine, operation: Operation, options: readonly string[]) {
   // apt leaves out what it finds in its own archives or in the current directory: both are an empty folder here.
   const empty = `${HOST_PATHS.state}/empty`;
   ownFolder(machine, HOST_PATHS.state, 0o700);
   const cwd = ownFolder(machine, empty, 0o700);
   const args = [
     ...PLANNING,
+    ...options,
     "--print-uris",
     "-o",
     "Acquire::ForceHash=SHA256",

@@ -11,6 +11,7 @@ const whole = z
   .string()
   .regex(/^\d{1,6}$/, "a whole number")
   .transform(Number);
+const names = z.string().transform((text) => text.split(/[\s,]+/).filter((name) => name !== ""));
 const policy = PatchPolicy.shape;
 
 /** Every key of autopatch.conf, with its default. A key that is not here is refused. */
@@ -19,10 +20,12 @@ const KEYS = {
   AUTOPATCH_BACKUP_ENABLED: flag.default(true),
   AUTOPATCH_BACKUP_RETENTION_DAYS: whole.pipe(z.int().min(1).max(3_650)).default(30),
   /** Names separated by blanks or commas. */
-  AUTOPATCH_CRITICAL_PACKAGES: z
-    .string()
-    .transform((text) => text.split(/[\s,]+/).filter((name) => name !== ""))
-    .default([...DEFAULT_POLICY.critical]),
+  AUTOPATCH_CRITICAL_PACKAGES: names.default([...DEFAULT_POLICY.critical]),
+  AUTOPATCH_SECURITY_ONLY: flag.default(DEFAULT_POLICY.securityOnly),
+  /** Names and globs. */
+  AUTOPATCH_ALLOW: names.pipe(policy.allow).default([...DEFAULT_POLICY.allow]),
+  AUTOPATCH_DENY: names.pipe(policy.deny).default([...DEFAULT_POLICY.deny]),
+  AUTOPATCH_MINIMUM_AGE_DAYS: whole.pipe(policy.minimumAgeDays).default(DEFAULT_POLICY.minimumAgeDays),
   AUTOPATCH_CONFFILES: policy.conffiles.default(DEFAULT_POLICY.conffiles),
   AUTOPATCH_LOCK_WAIT_SECONDS: whole.pipe(policy.lockWaitSeconds).default(DEFAULT_POLICY.lockWaitSeconds),
   AUTOPATCH_MINIMUM_FREE_PERCENT: whole.pipe(policy.minimumFreePercent).default(DEFAULT_POLICY.minimumFreePercent),
@@ -88,5 +91,9 @@ export function hostPolicy(config: Config, operation: PatchPolicy["operation"]):
     lockWaitSeconds: config.AUTOPATCH_LOCK_WAIT_SECONDS,
     minimumFreePercent: config.AUTOPATCH_MINIMUM_FREE_PERCENT,
     maximumMetadataAgeDays: config.AUTOPATCH_MAXIMUM_METADATA_AGE_DAYS,
+    securityOnly: config.AUTOPATCH_SECURITY_ONLY,
+    allow: config.AUTOPATCH_ALLOW,
+    deny: config.AUTOPATCH_DENY,
+    minimumAgeDays: config.AUTOPATCH_MINIMUM_AGE_DAYS,
   };
 }

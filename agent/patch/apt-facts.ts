@@ -60,6 +60,8 @@ export interface VersionDetails {
   readonly installedSizeKiB: number;
   /** 0 to 100; null when it is not phased. */
   readonly phasedPercent: number | null;
+  /** Null when the index gives none, as for what is only installed. */
+  readonly sha256: string | null;
 }
 
 export interface InstalledPackage {

@@ -3,14 +3,16 @@ import type { Lock, LockRemoval } from "../../contract/lock.ts";
 import type { LeftOut, Plan, PlannedPackage } from "../../contract/step-report.ts";
 import type { AptFacts, DownloadUri, PackagePolicy, SimulatedInstall } from "./apt-facts.ts";
 import { compareVersions } from "./debian-version.ts";
+import type { Restriction } from "./restrict.ts";
 
 /**
  * The exact set of changes apt's resolver arrived at, and every pending update that is not in it with its reason. Pure: the
  * same facts give the same plan, sorted by name and architecture.
  * @param critical package names that want a person's eye
+ * @param kept what the policy keeps out; the facts were read with it kept out
  * @throws Failure `resolverFailed` when apt offers a package without saying where its bytes are or what they hash to.
  */
-export function makePlan(facts: AptFacts, critical: readonly string[]): Plan {
+export function makePlan(facts: AptFacts, critical: readonly string[], kept: readonly Restriction[] = []): Plan {
   const uriOf = new Map(facts.uris.map((uri) => [uri.file, uri]));
   const packages = facts.simulation.installs
     .map((install) => plannedPackage(install, uriOf, policyOf(facts, install), critical))
@@ -21,7 +23,7 @@ export function makePlan(facts: AptFacts, critical: readonly string[]): Plan {
   return {
     packages,
     removals,
-    leftOut: leftOut(facts),
+    leftOut: leftOut(facts, kept),
     downloadBytes: packages.reduce((sum, p) => sum + p.size, 0),
     installedBytes: installedGrowth(facts, packages, removals),
   };
@@ -98,13 +100,32 @@ function skipsSecurity(install: SimulatedInstall, policy: PackagePolicy | undefi
   );
 }
 
-function leftOut(facts: AptFacts): LeftOut[] {
+function leftOut(facts: AptFacts, kept: readonly Restriction[]): LeftOut[] {
   const planned = new Set(facts.simulation.installs.map((i) => i.name));
   const removed = new Set(facts.simulation.removals.map((r) => r.name));
+  const keptOf = (name: string) => newestOfEach(kept.filter((k) => k.name === name && !removed.has(name)));
   return facts.policies
-    .filter((policy) => !planned.has(policy.name) && !removed.has(policy.name))
-    .flatMap((policy) => reasonLeftOut(facts, policy))
+    .flatMap((policy) => {
+      const byPolicy = keptOf(policy.name);
+      const moves = planned.has(policy.name) || removed.has(policy.name);
+      const byApt = moves ? [] : reasonLeftOut(facts, policy);
+      // What the policy keeps out looks pinned to apt: the policy's own reason says more.
+      return byPolicy.length > 0 && byApt.every((one) => one.reason === "pinned")
+        ? byPolicy.map(({ name, candidate, reason, message }) => ({
+            name,
+            installed: policy.installed,
+            candidate,
+            reason,
+            message,
+          }))
+        : byApt;
+    })
     .sort((a, b) => compareText(a.name, b.name));
+}
+
+/** One line for each package: the newest version that is kept out. */
+function newestOfEach(kept: readonly Restriction[]): Restriction[] {
+  return [...kept].sort((a, b) => compareVersions(b.candidate, a.candidate)).slice(0, 1);
 }
 
 const DEFAULT_PRIORITIES: ReadonlySet<number> = new Set([1, 100, 500, 990]);

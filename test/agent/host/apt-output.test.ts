@@ -132,7 +132,7 @@ Architecture: all
 
 `;
   expect(parseDetails(text)).toEqual([
-    { name: "apt", version: "2.6.2", architecture: "amd64", installedSizeKiB: 4232, phasedPercent: 20 },
-    { name: "tzdata", version: "2026f", architecture: "all", installedSizeKiB: 0, phasedPercent: null },
+    { name: "apt", version: "2.6.2", architecture: "amd64", installedSizeKiB: 4232, phasedPercent: 20, sha256: null },
+    { name: "tzdata", version: "2026f", architecture: "all", installedSizeKiB: 0, phasedPercent: null, sha256: null },
   ]);
 });

@@ -10,6 +10,10 @@ test("an empty configuration is all defaults, and its policy the default policy"
     AUTOPATCH_BACKUP_ENABLED: true,
     AUTOPATCH_BACKUP_RETENTION_DAYS: 30,
     AUTOPATCH_CRITICAL_PACKAGES: ["apache2", "nginx", "mysql", "postgresql"],
+    AUTOPATCH_SECURITY_ONLY: false,
+    AUTOPATCH_ALLOW: [],
+    AUTOPATCH_DENY: [],
+    AUTOPATCH_MINIMUM_AGE_DAYS: 0,
     AUTOPATCH_CONFFILES: "keep",
     AUTOPATCH_LOCK_WAIT_SECONDS: 300,
     AUTOPATCH_MINIMUM_FREE_PERCENT: 20,
@@ -37,6 +41,11 @@ test.each([
   ["days out of range", "AUTOPATCH_BACKUP_RETENTION_DAYS=0", /line 1: AUTOPATCH_BACKUP_RETENTION_DAYS=0: /],
   ["no number", "AUTOPATCH_LOCK_WAIT_SECONDS=soon", /line 1: AUTOPATCH_LOCK_WAIT_SECONDS=soon: a whole number/],
   ["a Region that is none", "AWS_REGION=paris", /line 1: AWS_REGION=paris: a Region such as eu-west-3/],
+  [
+    "a pattern that is none",
+    'AUTOPATCH_DENY="nginx /x/"',
+    /line 1: AUTOPATCH_DENY=nginx \/x\/: a package name, or a glob/,
+  ],
   ["an address of another kind", "AWS_ENDPOINT_URL=file:///etc", /line 1: AWS_ENDPOINT_URL=file:\/\/\/etc: /],
 ])("%s is refused with its line", (_name, text, message) => {
   expect(() => parseConfig(text)).toThrow(

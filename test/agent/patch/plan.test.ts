@@ -57,13 +57,21 @@ test("a plan has every change with its bytes, sorted, and what the host needs mo
       { name: "old-lib", architecture: "i386", version: "0.9", installedSizeKiB: 2 },
     ],
     details: [
-      { name: "zlib1g", architecture: "amd64", version: "1:1.3", installedSizeKiB: 12, phasedPercent: null },
+      {
+        name: "zlib1g",
+        architecture: "amd64",
+        version: "1:1.3",
+        installedSizeKiB: 12,
+        phasedPercent: null,
+        sha256: null,
+      },
       {
         name: "nginx-common",
         architecture: "amd64",
         version: "1.22-9+deb12u2",
         installedSizeKiB: 7,
         phasedPercent: null,
+        sha256: null,
       },
     ],
   };
