@@ -38,7 +38,7 @@ test.each(["auto-update", "full-update"] as const)(
     expect(leftOut).toEqual([`reportd ${NEW} unresolved`, `webapp ${NEW} unresolved`, `webapp-common ${NEW} denied`]);
     expect(messages["webapp-common"]).toBe("the policy denies webapp-c*");
     expect(messages.webapp).toMatch(/^blocked by webapp-common \(denied\): .*webapp-common \(= 2\.0-1\)/);
-    expect(messages.reportd).toMatch(/libreport2/);
+    expect(messages.reportd).toMatch(/^blocked by libreport2 \(denied\): /);
     await host.close();
   },
 );

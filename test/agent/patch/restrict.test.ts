@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { AptFacts } from "../../../agent/patch/apt-facts.ts";
 import { addSeen } from "../../../agent/patch/first-seen.ts";
-import { chain } from "../../../agent/patch/resolver.ts";
+import { chain, isPending } from "../../../agent/patch/resolver.ts";
 import { type Restricting, restrictingPreferences, restrictionsOf, restricts } from "../../../agent/patch/restrict.ts";
 
 const DAY = 86_400_000;
@@ -134,6 +134,16 @@ test("a chain names what is left out and stands in apt's words, not the package 
   const web = left("webapp", "unresolved");
   const all = [web, left("webapp-common", "denied"), left("web", "held")];
   const said = "webapp : Depends: webapp-common (= 2) but 1 is to be installed E: Unable to correct problems";
-  expect(chain(web, said, all)).toBe(`blocked by webapp-common (denied): ${said}`);
-  expect(chain(web, "E: Broken", all)).toBe("apt keeps it back: E: Broken");
+  expect(chain("webapp", said, all)).toBe(`blocked by webapp-common (denied): ${said}`);
+  expect(chain("webapp", "E: Broken", all)).toBe("apt keeps it back: E: Broken");
+});
+
+test.each([
+  ["what apt would choose", "2", "2", true],
+  ["a step on the way", "1.5", "2", true],
+  ["what only backports have", "3", "2", false],
+  ["what a preference forbids anyway", "2", null, false],
+])("%s is pending or not", (_name, version, candidate, expected) => {
+  const one = { name: "a1", architecture: null, candidate: version, reason: "notSecurity", message: "" } as const;
+  expect(isPending(one, new Map([["a1 null", candidate]]))).toBe(expected);
 });
