@@ -49,7 +49,7 @@ export async function expectedChange(
         throw new Failure("hashMismatch", `${deb}: dpkg-deb: ${result.stderr.trim()}`);
       for (const path of parseContents(result.stdout)) newPaths.push(path);
       // Scripts that are not there are a complaint on stderr; those that are, are printed.
-      const scripts = await machine.exec("dpkg-deb", ["--info", deb, ...SCRIPTS], { deadlineMs: 60_000 });
+      const scripts = requireEnded(await machine.exec("dpkg-deb", ["--info", deb, ...SCRIPTS], { deadlineMs: 60_000 }));
       mentioned.push(...mentionedPaths(scripts.stdout));
     }
   };

@@ -78,10 +78,19 @@ async function playRound(host: AgentHost, { plan, number, runId, took, ends, cho
   const wrong: string[] = [];
   const look = async () => judge(ends, await takeFingerprint(host.sandbox));
 
-  const atMs = Math.round(moment * took[phase]);
-  const struck = host.step(phase, { runId }).catch((error: Error) => error);
-  await new Promise((resolve) => setTimeout(resolve, atMs));
-  const died = await strike(host.sandbox, blow, choice);
+  let ended = false;
+  const began = performance.now();
+  const struck = host
+    .step(phase, { runId })
+    .catch((error: Error) => error)
+    .finally(() => {
+      ended = true;
+    });
+  await pause(moment * took[phase]);
+  let died = await strike(host.sandbox, blow, choice);
+  // Between two programs there is no child to strike: the next one is.
+  for (; died.length === 0 && !ended; died = await strike(host.sandbox, blow, choice)) await pause(5);
+  const atMs = Math.round(performance.now() - began);
   const first = await struck;
   if (!(first instanceof Error)) wrong.push(...contradictions(phase, first, (await look()).state));
 
@@ -104,6 +113,10 @@ async function undisturbed(host: AgentHost, phase: Phase, runId: string, took: R
   const { result } = await host.step(phase, { runId });
   took[phase] = performance.now() - begun;
   if (result.outcome !== "succeeded") throw new Error(`${phase} of ${runId}, undisturbed: ${JSON.stringify(result)}`);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** What an answer promises of the host, and what the host is. */

@@ -24,7 +24,7 @@ export async function listTests(files: readonly string[]): Promise<Map<string, s
 
 /** How each test of the files that matches one of the names ended: true when it passed. By file and full name. */
 export async function runTests(files: readonly string[], names: readonly string[]): Promise<Map<string, boolean>> {
-  const pattern = names.map((name) => name.replaceAll(" > ", " ").replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+  const pattern = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
   const paths = files.map((file) => join("test", file));
   const summary = await answerOf<Summary>(
     (output) => [

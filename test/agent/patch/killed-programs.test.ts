@@ -20,6 +20,7 @@ test.each([
   ["verify", "/usr/bin/apt-get", "indextargets"],
   ["verify", "/usr/bin/dpkg-deb", "--showformat"],
   ["backup", "/usr/bin/dpkg-deb", "--contents"],
+  ["backup", "/usr/bin/dpkg-deb", "--info"],
   ["install", "/usr/bin/apt-get", "--simulate"],
   ["install", "/usr/bin/dpkg-deb", "--field"],
 ] as const)(
