@@ -11,6 +11,7 @@ const LOAD: Record<ProgramName, () => Promise<Program>> = {
   download: () => import("./programs/download.ts"),
   install: () => import("./programs/install.ts"),
   rollback: () => import("./programs/rollback.ts"),
+  clone: () => import("./programs/clone.ts"),
 };
 
 const HELP = `autopatch PROGRAM …

@@ -24,6 +24,8 @@ export const PatchPolicy = z.object({
   minimumFreePercent: z.number().min(0).max(90),
   /** Oldest Release file accepted, in days since its Date. */
   maximumMetadataAgeDays: z.int().min(1),
+  /** The backup step makes the change in a clone of the host first, and keeps exactly what it touched. @default false */
+  rehearse: z.boolean().optional(),
   /** Only versions that a security pocket offers. */
   securityOnly: z.boolean(),
   /** When not empty, of what is installed only this is updated; what it newly depends on may come in. Names and globs. */

@@ -34,6 +34,8 @@ export interface BackupRequest {
   readonly lock: Lock | null;
   /** Those of the lock whose files are there to be read. @default all */
   readonly fetched?: Lock["entries"];
+  /** Paths that the change touched when it was rehearsed. @default not rehearsed */
+  readonly rehearsed?: readonly string[];
   /** Measures a part of the work. */
   timed<T>(part: string, work: () => Promise<T>): Promise<T>;
 }
@@ -59,10 +61,11 @@ const NOTHING: ExpectedChange = { packages: [], oldPaths: [], newPaths: [], ment
 export async function planBackup(machine: Machine, request: BackupRequest): Promise<BackupPlan> {
   const { lock, timed } = request;
   // The lists are read by other processes: the look at the tree goes on meanwhile.
-  const [change, before] = await Promise.all([
+  const [listed, before] = await Promise.all([
     timed("lists", async () => (lock === null ? NOTHING : await expectedChange(machine, lock, request.fetched))),
     timed("scan", async () => scanTree(machine, PACKAGE_SCOPE)),
   ]);
+  const change = request.rehearsed === undefined ? listed : { ...listed, rehearsed: request.rehearsed };
   const set = pathSet(change, before);
   const bytes = set.present.reduce((sum, path) => sum + fileSize(before, path), 0);
   return { before, change, set, bytes };

@@ -1,5 +1,6 @@
 import type { PathStat, Tree } from "../host/tree.ts";
 import { canonical, type Diversion } from "./canonical.ts";
+import { PACKAGE_SCOPE } from "./scope.ts";
 
 /** What is known before a change about what it will touch. */
 export interface ExpectedChange {
@@ -12,6 +13,8 @@ export interface ExpectedChange {
   /** Paths that their maintainer scripts name. */
   readonly mentioned: readonly string[];
   readonly diversions: readonly Diversion[];
+  /** Paths that the change created, changed or removed when it was rehearsed; absent when it was not. */
+  readonly rehearsed?: readonly string[];
 }
 
 /** The paths to keep. */
@@ -87,6 +90,13 @@ export function pathSet(change: ExpectedChange, before: Tree): PathSet {
     const type = before.paths.get(real)?.type;
     if ((type === "file" || type === "link") && !within(real, "/var")) wanted.add(real);
   }
+  const own = stateFolderNames(change);
+  for (const path of change.rehearsed ?? []) {
+    if (!isLookedAt(path, before)) continue;
+    if (!packagesOwn(path, own)) notCovered.push({ path, why: "the change touches it: data of another application" });
+    else if (before.paths.has(path)) for (const below of subtree(path, before.paths)) wanted.add(below);
+    else absent.add(path);
+  }
   const state = stateFolders(change, before.paths);
   const boot = new Map<string, PathStat>();
   for (const [path, stat] of before.paths) {
@@ -112,6 +122,21 @@ export function pathSet(change: ExpectedChange, before: Tree): PathSet {
     absent: [...absent].filter((path) => !wanted.has(path)).sort(byPath),
     notCovered,
   };
+}
+
+/** Whether a path lies where a scan would have found it. */
+function isLookedAt(path: string, before: Tree): boolean {
+  if (PACKAGE_SCOPE.leftOut[path] !== undefined) return false;
+  if (before.skipped.some((skipped) => within(path, skipped.path))) return false;
+  for (let above = path; above !== ""; above = above.slice(0, above.lastIndexOf("/")))
+    if (before.paths.has(above)) return true;
+  return false;
+}
+
+/** A path and, when it is a folder, all that lies in it: a folder that was removed is one mark in an overlay. */
+function subtree(path: string, paths: ReadonlyMap<string, PathStat>): string[] {
+  if (paths.get(path)?.type !== "directory") return [path];
+  return [...paths.keys()].filter((one) => within(one, path));
 }
 
 /** Whether a path is a folder or lies in it. */

@@ -4,7 +4,7 @@ import { HOST_PATHS } from "../../contract/names.ts";
 import type { StepName } from "../../contract/steps.ts";
 import { createBackup } from "../backup/create.ts";
 import { requireRoot } from "../host/local-machine.ts";
-import { backup } from "../patch/backup.ts";
+import { type BackupOptions, backupWith } from "../patch/backup.ts";
 import { commit } from "../patch/commit.ts";
 import { type InstallOptions, installWith } from "../patch/install.ts";
 import {
@@ -24,11 +24,12 @@ import { openCommand } from "./command.ts";
 import { keepOperation } from "./keep-operation.ts";
 import { readFlags, Usage } from "./program.ts";
 
-export const help = `install.sh [--backup] [--dry-run] [--verbose] [--force] [--no-backup] [--deadline-seconds N]
+export const help = `install.sh [--backup] [--dry-run] [--verbose] [--force] [--no-backup] [--rehearse] [--deadline-seconds N]
 
 Installs exactly what download.sh has locked, checks the host's health and commits; whatever fails is rolled back at once.
 Writes ${HOST_PATHS.logs}/install_summary_<UTC time>.txt.
   --backup             makes a backup first. One is made anyway when there is none for this lock
+  --rehearse           makes the change in a clone of the host first, keeps exactly what it touched, tries the way back there
   --dry-run            asks apt for the same, changes nothing
   --verbose            tells every detail
   --force              with --backup: makes the backup also when there is nothing to install
@@ -42,6 +43,7 @@ const TABLE = {
   verbose: { type: "boolean" },
   force: { type: "boolean" },
   "no-backup": { type: "boolean" },
+  rehearse: { type: "boolean" },
   "deadline-seconds": { type: "string" },
 } as const;
 
@@ -51,6 +53,8 @@ export async function run(args: readonly string[]): Promise<number> {
     throw new Usage("install.sh: --backup and --no-backup exclude each other");
   if (flags["no-backup"] === true && flags.force !== true)
     throw new Usage("install.sh: --no-backup installs without any way back; say --force too if that is meant");
+  if (flags["no-backup"] === true && flags.rehearse === true)
+    throw new Usage("install.sh: --rehearse finds out what a backup must hold; it excludes --no-backup");
   const options = { ...deadline(flags["deadline-seconds"]), withoutBackup: flags["no-backup"] === true };
   requireRoot();
   const record = readLockRecord({ root: "/" });
@@ -61,7 +65,7 @@ export async function run(args: readonly string[]): Promise<number> {
   });
   return await keepOperation(context, "install.sh", async () => {
     if (nothingToInstall(context)) return await onlyBackup(context, flags.backup === true && flags.force === true);
-    return await patch(context, options, flags.backup === true);
+    return await patch(context, options, { wanted: flags.backup === true, rehearse: flags.rehearse === true });
   });
 }
 
@@ -96,7 +100,11 @@ async function onlyBackup(context: StepContext, wanted: boolean): Promise<number
   return EXIT.ok;
 }
 
-async function patch(context: StepContext, options: InstallOptions, backupWanted: boolean): Promise<number> {
+async function patch(
+  context: StepContext,
+  options: InstallOptions,
+  keep: BackupOptions & { readonly wanted: boolean },
+): Promise<number> {
   const { machine, runId, dryRun } = context;
   const lock = readLock(machine, runId, dryRun);
   const summary: InstallSummary = { runId, dryRun, lock, startedAt: machine.clock.now(), steps: [] };
@@ -104,8 +112,11 @@ async function patch(context: StepContext, options: InstallOptions, backupWanted
     await note(summary, "verify", verify(context));
     const state = stateOf(context, lockDigest(lock));
     // On trial already: an earlier call was ended before it could validate and commit.
-    const skip = options.withoutBackup === true || state === "trial" || (state === "backedUp" && !backupWanted);
-    if (!skip) await note(summary, "backup", backup(context));
+    const skip =
+      options.withoutBackup === true ||
+      state === "trial" ||
+      (state === "backedUp" && !keep.wanted && keep.rehearse !== true);
+    if (!skip) await note(summary, "backup", backupWith(context, keep));
     await note(summary, "install", installWith(context, options));
     await note(summary, "validate", validate(context)).catch((error) => goBack(context, summary, error));
     await note(summary, "commit", commit(context));
