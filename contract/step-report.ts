@@ -83,6 +83,8 @@ export const StepReport = z.object({
       backupId: z.string(),
       identical: z.boolean(),
       differences: z.array(Difference),
+      /** What somebody changed under /etc after the installation and was left so. */
+      keptEdits: z.array(z.string()),
       notCovered: z.array(z.string()),
     })
     .optional(),

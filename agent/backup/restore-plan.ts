@@ -1,7 +1,8 @@
 import type { Difference } from "../../contract/step-report.ts";
 import { type PathStat, type Tree, untouched } from "../host/tree.ts";
 import type { BackupEntry, Manifest } from "./manifest.ts";
-import { byPath, packagesOwn, topOfState } from "./path-set.ts";
+import { byPath, packagesOwn, topOfState, within } from "./path-set.ts";
+import { addedEdits, administered, type Edit, editOf, foldersOf } from "./three-way.ts";
 
 /** What is known when a backup is to be put back. */
 export interface RestoreFacts {
@@ -23,6 +24,8 @@ export interface RestorePlan {
   readonly remove: readonly string[];
   /** Paths of the backup that are left as they are now, and why. */
   readonly kept: readonly { readonly path: string; readonly why: string }[];
+  /** What an administrator did under /etc after the installation: left as it is. */
+  readonly edits: readonly Edit[];
   /** Paths that changed, are the packages' own, and are not in the backup. */
   readonly uncovered: readonly Difference[];
 }
@@ -38,6 +41,8 @@ export function planRestore(facts: RestoreFacts): RestorePlan {
   const folders: BackupEntry[] = [];
   const kept: { path: string; why: string }[] = [];
   const uncovered: Difference[] = [];
+  const edits: Edit[] = [];
+  const deletedFolders: { entry: BackupEntry; edit: Edit }[] = [];
   const covered = new Set(before.skipped.map((skipped) => skipped.path));
 
   for (const entry of manifest.entries) {
@@ -45,7 +50,11 @@ export function planRestore(facts: RestoreFacts): RestorePlan {
     const was = before.paths.get(entry.path);
     const is = now.paths.get(entry.path);
     if (was !== undefined && is !== undefined && untouched(was, is)) continue;
-    if (entry.type === "directory" && !packagesOwn(entry.path, state)) {
+    const edit =
+      after !== null && administered(entry.path) ? editOf(entry, was, after.paths.get(entry.path), is) : null;
+    if (edit !== null && (entry.type !== "directory" || edit.what !== "deleted")) edits.push(edit);
+    else if (edit !== null) deletedFolders.push({ entry, edit });
+    else if (entry.type === "directory" && !packagesOwn(entry.path, state)) {
       if (is === undefined) kept.push({ path: entry.path, why: UNRELATED });
     } else if (
       state.has(topOfState(entry.path) ?? "") &&
@@ -62,22 +71,41 @@ export function planRestore(facts: RestoreFacts): RestorePlan {
     if (packagesOwn(path, state)) uncovered.push(difference(path, was, is));
     else kept.push({ path, why: UNRELATED });
   }
-  const { remove, left } = newPaths(facts, state);
+  // What the installation took away comes back, and its folder with it.
+  for (const { entry, edit } of deletedFolders)
+    if (putBack.some(({ path }) => within(path, entry.path))) folders.push(entry);
+    else edits.push(edit);
+  folders.sort((a, b) => byPath(a.path, b.path));
+  if (after !== null) edits.push(...addedEdits(before, after, now));
+  const { remove, left } = newPaths(facts, state, new Set(edits.map(({ path }) => path)));
   for (const path of left) kept.push({ path, why: `new: ${UNRELATED}` });
-  return { putBack, folders, remove, kept: kept.sort((a, b) => byPath(a.path, b.path)), uncovered };
+  const inOrder = {
+    kept: kept.sort((a, b) => byPath(a.path, b.path)),
+    edits: edits.sort((a, b) => byPath(a.path, b.path)),
+  };
+  return { putBack, folders, remove, ...inOrder, uncovered };
 }
 
 /** New paths are removed when the change made them; what an application wrote is not. */
-function newPaths(facts: RestoreFacts, state: ReadonlySet<string>): { remove: string[]; left: string[] } {
+function newPaths(
+  facts: RestoreFacts,
+  state: ReadonlySet<string>,
+  edited: ReadonlySet<string>,
+): { remove: string[]; left: string[] } {
   const { manifest, before, after, now, window } = facts;
   const announced = new Set(manifest.absent);
   const skipped = new Set(before.skipped.map(({ path }) => path));
   const remove: string[] = [];
+  const later: string[] = [...edited];
   const left: string[] = [];
   for (const [path, is] of now.paths) {
-    if (before.paths.has(path)) continue;
+    if (before.paths.has(path) || edited.has(path)) continue;
     const ctime = BigInt(is.ctime);
     const made = after !== null ? after.paths.has(path) : ctime >= window.from && ctime <= window.to;
+    if (after !== null && !made && administered(path)) {
+      later.push(path);
+      continue;
+    }
     if (!made && !announced.has(path)) continue;
     if (skipped.has(topOfState(path) ?? "")) continue;
     const top = topOfState(path);
@@ -85,7 +113,8 @@ function newPaths(facts: RestoreFacts, state: ReadonlySet<string>): { remove: st
     if (announced.has(path) || wholeFolderIsNew || packagesOwn(path, state)) remove.push(path);
     else left.push(path);
   }
-  return { remove: remove.sort((a, b) => byPath(b, a)), left };
+  const needed = foldersOf(later, before);
+  return { remove: remove.filter((path) => !needed.has(path)).sort((a, b) => byPath(b, a)), left };
 }
 
 function changedLater(after: Tree | null, path: string, is: PathStat | undefined): boolean {

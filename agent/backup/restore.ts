@@ -10,6 +10,7 @@ import { compareWithBackup } from "./compare.ts";
 import { planRestore, type RestoreFacts, type RestorePlan } from "./restore-plan.ts";
 import { PACKAGE_SCOPE } from "./scope.ts";
 import { BACKUP_FILES, backupFolder } from "./store.ts";
+import { besideName, editSentence } from "./three-way.ts";
 import { checkSums } from "./validate.ts";
 
 export interface RestoreRequest {
@@ -22,9 +23,11 @@ export interface RestoreRequest {
 /** What putting a backup back came to. */
 export interface Restored {
   readonly backupId: string;
-  /** No path, package, mark or hold of the backup differs, and nothing the change made is left. */
+  /** No path, package, mark or hold of the backup differs, nothing the change made is left, and no edit was kept. */
   readonly identical: boolean;
   readonly differences: readonly Difference[];
+  /** What somebody changed under /etc after the installation and was left so: `path: what became of it`. */
+  readonly keptEdits: readonly string[];
   /** Paths put back, mended or removed. */
   readonly restored: number;
   /** What a package rollback does not touch, and why: `path: why`. */
@@ -45,7 +48,7 @@ export async function restoreBackup(machine: Machine, request: RestoreRequest): 
   const plan = planRestore({ manifest, before, after, now, window: request.window });
 
   const left = await timed("put back", async () => (isEmpty(plan) ? [] : await carryOut(machine, plan, file)));
-  const except = new Set(plan.kept.map(({ path }) => path));
+  const except = new Set([...plan.kept, ...plan.edits].map(({ path }) => path));
   const differences = await timed("compare", () => compareWithBackup(machine, manifest, before, except));
   differences.push(...plan.uncovered);
   for (const path of left) differences.push({ path, what: "unexpected", before: null, after: "directory" });
@@ -53,8 +56,9 @@ export async function restoreBackup(machine: Machine, request: RestoreRequest): 
   const notCovered = manifest.notCovered.map(({ path, why }) => `${path}: ${why}`);
   return {
     backupId,
-    identical: differences.length === 0,
+    identical: differences.length + plan.edits.length === 0,
     differences,
+    keptEdits: plan.edits.map(editSentence),
     restored: plan.putBack.length + plan.folders.length + plan.remove.length - left.length,
     notCovered: [...kept, ...notCovered],
   };
@@ -62,14 +66,24 @@ export async function restoreBackup(machine: Machine, request: RestoreRequest): 
 
 function carryOut(machine: Machine, plan: RestorePlan, file: (name: string) => string): Promise<string[]> {
   const touched = [...plan.putBack, ...plan.folders].map((entry) => entry.path);
-  const times = new Set([...touched, ...plan.remove].map((path) => dirname(path)));
-  for (const path of plan.remove) times.delete(path);
+  const edited = new Set(plan.edits.map((edit) => edit.path));
+  const times = new Set([...touched, ...plan.remove, ...edited].map((path) => dirname(path)));
+  for (const path of [...plan.remove, ...edited]) times.delete(path);
+  const beside = plan.edits.flatMap(({ path, what, instead }) =>
+    instead?.type === "file" && what !== "deleted" ? [{ path, as: besideName(path) }] : [],
+  );
   return putBack(machine, {
     archive: () => openPacked(file(BACKUP_FILES.archive)),
     // dpkg's database last: until then it says what the files around it are.
-    paths: [...plan.putBack]
-      .sort((a, b) => Number(a.path.startsWith("/var/lib/dpkg/")) - Number(b.path.startsWith("/var/lib/dpkg/")))
-      .map((entry) => ({ path: entry.path, sameAs: entry.type === "file" ? entry.sameAs : undefined })),
+    paths: [
+      ...beside,
+      ...[...plan.putBack]
+        .sort((a, b) => Number(a.path.startsWith("/var/lib/dpkg/")) - Number(b.path.startsWith("/var/lib/dpkg/")))
+        .map((entry) => ({
+          path: entry.path,
+          sameAs: entry.type === "file" && !edited.has(entry.sameAs ?? "") ? entry.sameAs : undefined,
+        })),
+    ],
     folders: plan.folders.map((entry) => entry.path),
     times: [...times],
     remove: plan.remove,
@@ -77,5 +91,5 @@ function carryOut(machine: Machine, plan: RestorePlan, file: (name: string) => s
 }
 
 function isEmpty(plan: RestorePlan): boolean {
-  return plan.putBack.length + plan.folders.length + plan.remove.length === 0;
+  return plan.putBack.length + plan.folders.length + plan.remove.length + plan.edits.length === 0;
 }

@@ -25,6 +25,8 @@ export interface PathToPutBack {
   readonly path: string;
   /** Another path that is to be the same file. */
   readonly sameAs?: string | undefined;
+  /** Where it goes instead, in the same folder. @default path */
+  readonly as?: string;
 }
 
 export interface PutBack {
@@ -61,8 +63,8 @@ export async function putBack(machine: Machine, work: PutBack): Promise<string[]
     await unpackStages(machine, work, stageOf, [...stages]);
 
     for (const folder of work.folders) makeFolder(full(folder));
-    for (const { path } of work.paths) {
-      const target = full(path);
+    for (const { path, as = path } of work.paths) {
+      const target = full(as);
       if (lstatOrNull(target)?.isDirectory()) rmSync(target, { recursive: true });
       renameSync(full(`${stageOf.get(path)}${path}`), target);
     }

@@ -45,7 +45,7 @@ export function changedSince({ machine }: StepContext, transaction: Transaction)
 
 function answer({ restored }: Undone): Answer {
   const details = rollbackDetails(restored);
-  if (!restored.identical) return { outcome: failedWith(differenceSentence(restored)), details };
+  if (restored.differences.length > 0) return { outcome: failedWith(differenceSentence(restored)), details };
   const { backupId, identical, differences } = restored;
   const data = { backupId, identical, differences: differences.length, restored: restored.restored };
   return { outcome: { outcome: "succeeded", data }, details };
@@ -53,7 +53,7 @@ function answer({ restored }: Undone): Answer {
 
 /** What the install step compared when it went back by itself; null when that was not whole and is worth another try. */
 function recorded({ backupId, comparison }: Transaction): Answer | null {
-  if (backupId === null || comparison === null || !comparison.identical) return null;
+  if (backupId === null || comparison === null || comparison.differences > 0) return null;
   return { outcome: { outcome: "succeeded", data: { backupId, ...comparison } }, details: {} };
 }
 

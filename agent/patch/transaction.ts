@@ -86,14 +86,15 @@ export function requireClosed(context: StepContext): void {
 
 /** What a rollback adds to the full report. */
 export function rollbackDetails(restored: Restored): StepDetails {
-  const { backupId, identical, differences, notCovered } = restored;
-  return { rollback: { backupId, identical, differences: [...differences], notCovered: [...notCovered] } };
+  const { backupId, identical, differences, keptEdits, notCovered } = restored;
+  const lists = { differences: [...differences], keptEdits: [...keptEdits], notCovered: [...notCovered] };
+  return { rollback: { backupId, identical, ...lists } };
 }
 
 /** The outcome of a step whose change was undone because of a failure. */
 export function failedAndUndone(failure: Failure, undone: Undone): StepOutcome<"install"> {
   const { restored } = undone;
-  if (restored.identical) return failed(failure, true) as StepOutcome<"install">;
+  if (restored.differences.length === 0) return failed(failure, true) as StepOutcome<"install">;
   const rest = differenceSentence(restored);
   const both = { code: failure.code, message: `${failure.message}. ROLLED BACK INCOMPLETELY: ${rest}` };
   return failed(both, false) as StepOutcome<"install">;

@@ -61,9 +61,14 @@ export async function run(args: readonly string[]): Promise<number> {
     const restored = await restoreSystem(context, id, flags.force === true);
     for (const one of restored)
       process.stdout.write(
-        rollbackText({ ...one, differences: [...one.differences], notCovered: [...one.notCovered] }),
+        rollbackText({
+          ...one,
+          differences: [...one.differences],
+          keptEdits: [...one.keptEdits],
+          notCovered: [...one.notCovered],
+        }),
       );
-    const wrong = restored.filter((one) => !one.identical);
+    const wrong = restored.filter((one) => one.differences.length > 0);
     if (wrong.length === 0) return EXIT.ok;
     throw new Failure(
       "rollbackIncomplete",

@@ -58,7 +58,7 @@ export function hostOutcome(results: HostResults, dryRun: boolean): HostOutcome 
     if (install?.outcome === "nothingToDo" || install?.outcome === "blocked") return install.outcome;
     return "inDoubt";
   }
-  if (rollback.outcome === "succeeded") return isIdentical(rollback) ? "rolledBack" : "inDoubt";
+  if (rollback.outcome === "succeeded") return wentBack(rollback) ? "rolledBack" : "inDoubt";
   if (rollback.outcome === "nothingToDo") return nothingToUndo(results);
   return "inDoubt";
 }
@@ -91,6 +91,6 @@ function dryOutcome(results: HostResults): HostOutcome {
   return passed(download) && verify !== undefined ? "planned" : "unchanged";
 }
 
-function isIdentical(result: StepResult): boolean {
-  return "data" in result && result.data.identical === true;
+function wentBack(result: StepResult): boolean {
+  return "data" in result && result.data.differences === 0;
 }

@@ -97,7 +97,9 @@ function stateOf(host: HostReport, seen: OutsideComparison | undefined, dryRun: 
       : [
           host.rollback.identical
             ? "Its agent compared it with before: identical."
-            : `Its agent compared it with before: ${host.rollback.differences} differences.`,
+            : host.rollback.differences === 0
+              ? "Its agent compared it with before: identical but for later edits under /etc, which were kept."
+              : `Its agent compared it with before: ${host.rollback.differences} differences.`,
         ];
   const other =
     seen === undefined

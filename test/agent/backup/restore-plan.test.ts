@@ -55,6 +55,7 @@ function plan(
     folders,
     remove,
     kept: left,
+    edits,
     uncovered,
   } = planRestore({
     manifest,
@@ -62,7 +63,14 @@ function plan(
     window: { from: 10n, to: 20n },
     ...facts,
   });
-  return { putBack: putBack.map((e) => e.path), folders, remove, kept: left.map((k) => k.path), uncovered };
+  return {
+    putBack: putBack.map((e) => e.path),
+    folders,
+    remove,
+    kept: left.map((k) => k.path),
+    edits: edits.map(({ path, what, instead }) => [path, what, instead?.path ?? null]),
+    uncovered,
+  };
 }
 
 test("only what changed is put back", () => {
@@ -73,6 +81,7 @@ test("only what changed is put back", () => {
     folders: [],
     remove: [],
     kept: [],
+    edits: [],
     uncovered: [],
   });
 });
@@ -121,6 +130,7 @@ test("with a look after the install that decides, whatever the clock says; state
     folders: [],
     remove: ["/usr/new"],
     kept: ["/var/lib/webapp/db"],
+    edits: [],
     uncovered: [],
   });
 });
@@ -133,9 +143,65 @@ test("a packaged path that changed and is not in the backup is a difference; an 
     folders: [],
     remove: [],
     kept: ["/var/lib/orders/db"],
+    edits: [],
     uncovered: [
       { path: "/usr/bin/who", what: "content", before: "1", after: "15" },
       { path: "/usr/bin/gone", what: "missing", before: "file", after: null },
     ],
   });
+});
+
+test("three ways under /etc: what was edited after the install stays, what only the install changed goes back", () => {
+  const paths = ["/etc/app/edited", "/etc/app/own", "/etc/app/shipped", "/etc/app/gone", "/etc/ld.so.cache"];
+  const before = tree({ "/etc/app": folder, ...Object.fromEntries(paths.map((path) => [path, file("1")])) });
+  const after = tree({
+    "/etc/app": folder,
+    "/etc/app/edited": file("15"),
+    "/etc/app/own": file("1"),
+    "/etc/app/shipped": file("15"),
+    "/etc/app/gone": file("15"),
+    "/etc/ld.so.cache": file("15"),
+    "/etc/new": folder,
+    "/etc/new/edited": file("15"),
+    "/etc/new/shipped": file("15"),
+    "/etc/empty": folder,
+    "/etc/theirs": folder,
+  });
+  const now = tree({
+    "/etc/app": folder,
+    "/etc/app/edited": file("40"),
+    "/etc/app/own": file("40"),
+    "/etc/app/shipped": { ...file("15"), ctime: "41" },
+    "/etc/ld.so.cache": file("40"),
+    "/etc/new": folder,
+    "/etc/new/edited": file("40"),
+    "/etc/new/shipped": file("15"),
+    "/etc/empty": folder,
+    "/etc/theirs": folder,
+    "/etc/theirs/added": file("40"),
+  });
+
+  const found = plan({ before, after, now }, paths);
+
+  expect(found).toEqual({
+    putBack: ["/etc/app/shipped", "/etc/ld.so.cache"],
+    folders: [],
+    remove: ["/etc/new/shipped", "/etc/empty"],
+    kept: [],
+    edits: [
+      ["/etc/app/edited", "changed", "/etc/app/edited"],
+      ["/etc/app/gone", "deleted", "/etc/app/gone"],
+      ["/etc/app/own", "changed", null],
+      ["/etc/new/edited", "changed", null],
+    ],
+    uncovered: [],
+  });
+});
+
+test("a rollback that was cut short takes nothing of what it put back for an edit", () => {
+  const before = tree({ "/etc/app": file("1") });
+  const after = tree({ "/etc/app": file("15") });
+  const now = tree({ "/etc/app": { ...file("1"), ctime: "50" } });
+
+  expect(plan({ before, after, now }, ["/etc/app"])).toMatchObject({ putBack: ["/etc/app"], edits: [] });
 });

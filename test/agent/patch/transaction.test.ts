@@ -135,6 +135,38 @@ test("what an application wrote after the install survives the rollback; package
   expect(host.read("/usr/local/bin/report")).toBe("#!/bin/sh\n");
 });
 
+test("an administrator's edit made after the install survives the rollback, what it was beside it, and is not called identical", async () => {
+  const host = await bench.host({ sources: [] });
+  await lockUpgrade(host, [adversary({}), adversary({}, "bystander")]);
+  for (const step of ["backup", "install", "validate", "commit"] as const) await done(host, step);
+  const shipped = host.read("/etc/adversary.conf");
+  host.write("/etc/adversary.conf", "version=2.0-1\nport=81\n");
+  await host.run("rm", "/etc/bystander.conf");
+
+  const { result } = await host.step("rollback");
+  const { rollback } = host.report("rollback");
+  const again = await host.run("rollback.sh", "--restore-system", "latest");
+
+  expect(shipped).toBe("version=2.0-1\n");
+  expect(result).toMatchObject({ outcome: "succeeded", data: { identical: false, differences: 0 } });
+  expect(rollback).toMatchObject({
+    identical: false,
+    differences: [],
+    keptEdits: [
+      "/etc/adversary.conf: changed after the installation, kept so; as it was: /etc/adversary.conf.autopatch-before~",
+      "/etc/bystander.conf: deleted after the installation, kept so; the backup has it as it was",
+    ],
+  });
+  expect(host.read("/etc/adversary.conf")).toBe("version=2.0-1\nport=81\n");
+  expect(host.read("/etc/adversary.conf.autopatch-before~")).toBe("version=1.0-1\n");
+  expect((await host.run("ls", "/etc/bystander.conf")).exitCode).not.toBe(0);
+  expect(host.read("/usr/lib/adversary/program")).toContain("echo 1.0-1");
+  expect(again).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining("the host is what it was, but for what was changed since and kept."),
+  });
+});
+
 test("a package that asks for a reboot: the answer says so, and the trial goes on", async () => {
   const host = await bench.host({ sources: [] });
   await lockUpgrade(host, [

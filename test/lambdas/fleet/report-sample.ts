@@ -108,7 +108,13 @@ export const REPORTS: ReadonlyMap<string, StepReport> = new Map<string, StepRepo
     keyOf("i-00000003", "install"),
     {
       result: said("install", "maintainerScriptFailed, undone", { instanceId: "i-00000003" }),
-      rollback: { backupId: "backup_20260102T030405Z", identical: true, differences: [], notCovered: [] },
+      rollback: {
+        backupId: "backup_20260102T030405Z",
+        identical: true,
+        differences: [],
+        keptEdits: [],
+        notCovered: [],
+      },
       timings: [],
     },
   ],
