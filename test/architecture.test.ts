@@ -84,7 +84,8 @@ test("zod is imported as a namespace", () => {
   const files = globSync("{contract,agent,lambdas,infra}/**/*.ts", { cwd: root });
   const whole = files.filter((file) => /^import \{ z \} from "zod"/m.test(read(file)));
 
-  const reason = "bundlers keep all of zod, its fifty languages included, behind a named z: a third of each Lambda and of the agent";
+  const reason =
+    "bundlers keep all of zod, its fifty languages included, behind a named z: a third of each Lambda and of the agent";
   expect(whole.map((file) => `${file}: ${reason}`)).toEqual([]);
 });
 

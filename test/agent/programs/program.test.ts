@@ -20,7 +20,10 @@ describe("which program a call means", () => {
 
   test.each([
     ["stpe", "autopatch: unknown program stpe. Did you mean step?"],
-    ["zzzzzzzzzzzz", "autopatch: unknown program zzzzzzzzzzzz. Known: step, manager, download, install, rollback, clone"],
+    [
+      "zzzzzzzzzzzz",
+      "autopatch: unknown program zzzzzzzzzzzz. Known: step, manager, download, install, rollback, clone",
+    ],
     ["constructor", "autopatch: unknown program constructor. Known: step, manager, download, install, rollback, clone"],
   ])("autopatch %s is refused", (word, message) => {
     expect(() => chooseProgram("autopatch", [word])).toThrow(new Usage(message));
