@@ -169,6 +169,12 @@ export const FAILURES = {
     "the command was cancelled before this host began",
     "see the hosts that failed first",
   ),
+  cloneImpossible: kind(
+    false,
+    "environment",
+    "no clone of the host can be made",
+    "read the reason; overlays and memory are needed",
+  ),
   internal: kind(false, "internal", "a defect in AutoPatch", "report it with the step's log"),
 } as const satisfies Record<string, FailureKind>;
 
