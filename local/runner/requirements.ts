@@ -19,13 +19,15 @@ export const LOCAL_REQUIREMENTS: readonly Requirement[] = [
   { command: "gpg", package: "gpg" },
   { command: "gpgv", package: "gpgv" },
   { command: "dpkg-deb", package: "dpkg" },
-  { command: "dpkg-scanpackages", package: "dpkg-dev" },
-  { command: "xz", package: "xz-utils" },
-  { command: "zstd", package: "zstd" },
-  { command: "tar", package: "tar" },
   { command: "setpriv", package: "util-linux" },
   { command: "unshare", package: "util-linux" },
   { command: "nsenter", package: "util-linux" },
+];
+
+/** What some tests look through beside that. */
+export const TEST_REQUIREMENTS: readonly Requirement[] = [
+  { command: "systemd-tmpfiles", package: "systemd" },
+  { command: "setcap", package: "libcap2-bin" },
 ];
 
 /** Hosts without root live in user namespaces with a range of ids. */
