@@ -7,13 +7,13 @@ import type { PathStat } from "../host/tree.ts";
  */
 export function canonical(path: string, paths: ReadonlyMap<string, PathStat>): string {
   let done = "";
-  let todo = path.split("/").filter((part) => part !== "");
-  for (let followed = 0; todo.length > 0; ) {
-    const [part, ...rest] = todo as [string, ...string[]];
-    if (part === ".") todo = rest;
+  let remaining = path.split("/").filter((part) => part !== "");
+  for (let followed = 0; remaining.length > 0; ) {
+    const [part, ...rest] = remaining as [string, ...string[]];
+    if (part === ".") remaining = rest;
     else if (part === "..") {
       done = done === "" ? "" : dirname(done).replace(/^\/$/, "");
-      todo = rest;
+      remaining = rest;
     } else {
       const next = `${done}/${part}`;
       const stat = paths.get(next);
@@ -22,10 +22,10 @@ export function canonical(path: string, paths: ReadonlyMap<string, PathStat>): s
       else {
         followed++;
         if (target.startsWith("/")) done = "";
-        todo = [...target.split("/").filter((p) => p !== ""), ...rest];
+        remaining = [...target.split("/").filter((p) => p !== ""), ...rest];
         continue;
       }
-      todo = rest;
+      remaining = rest;
     }
   }
   return done === "" ? "/" : done;

@@ -38,7 +38,7 @@ export interface DownloadUri {
 export interface AvailableVersion {
   readonly version: string;
   readonly priority: number;
-  /** Where it is to be had: `http://deb.debian.org/debian-security bookworm-security/main`. */
+  /** Where it is to be had: `http://mirror.example/debian-security bookworm-security/main`. */
   readonly sources: readonly string[];
 }
 

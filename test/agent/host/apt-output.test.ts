@@ -82,7 +82,7 @@ test("policies are read: candidate, priorities, pins, phasing and sources", () =
   Candidate: 2.6.2
   Version table:
      2.6.2 500 (phased 20%)
-        500 http://deb.debian.org/debian-security bookworm-security/main amd64 Packages
+        500 http://mirror.example/debian-security bookworm-security/main amd64 Packages
  *** 2.6.1 100
         100 /var/lib/dpkg/status
 libc6:i386:
@@ -90,7 +90,7 @@ libc6:i386:
   Candidate: (none)
   Version table:
      2.37-1 -10
-        500 http://deb.debian.org/debian bookworm/main i386 Packages
+        500 http://mirror.example/debian bookworm/main i386 Packages
 `;
   expect(parsePolicies(text)).toEqual([
     {
@@ -102,7 +102,7 @@ libc6:i386:
         {
           version: "2.6.2",
           priority: 500,
-          sources: ["http://deb.debian.org/debian-security bookworm-security/main"],
+          sources: ["http://mirror.example/debian-security bookworm-security/main"],
         },
         { version: "2.6.1", priority: 100, sources: [] },
       ],
@@ -112,7 +112,7 @@ libc6:i386:
       architecture: "i386",
       installed: "2.36-9",
       candidate: null,
-      versions: [{ version: "2.37-1", priority: -10, sources: ["http://deb.debian.org/debian bookworm/main"] }],
+      versions: [{ version: "2.37-1", priority: -10, sources: ["http://mirror.example/debian bookworm/main"] }],
     },
   ]);
 });

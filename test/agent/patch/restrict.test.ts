@@ -7,8 +7,8 @@ import { type Restricting, restrictingPreferences, restrictionsOf, restricts } f
 const DAY = 86_400_000;
 const NOW = new Date("2026-11-24T04:00:00Z");
 const FREE: Restricting = { securityOnly: false, allow: [], deny: [], minimumAgeDays: 0 };
-const MAIN = "http://deb.debian.org/debian bookworm/main";
-const SECURITY = "http://deb.debian.org/debian-security bookworm-security/main";
+const MAIN = "http://mirror.example/debian bookworm/main";
+const SECURITY = "http://mirror.example/debian-security bookworm-security/main";
 const details = (name: string, version: string, sha256: string | null) => ({
   name,
   version,
