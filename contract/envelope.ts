@@ -55,7 +55,6 @@ export const StepResult = z
     context.addIssue({ code: "custom", path: ["data"], message });
   });
 export type StepResult = z.infer<typeof StepResult>;
-export type OutcomeName = StepResult["outcome"];
 
 /** What a step's own code returns; the program around it adds who, when and how long. */
 export type StepOutcome<S extends StepName = StepName> =

@@ -53,7 +53,7 @@ export const Manifest = z.object({
   /** Of the lock that was about to be installed; null for a backup made for its own sake. */
   lockDigest: sha256.nullable(),
   createdAt: z.iso.datetime(),
-  /** How files.tar.zst was made: any tar and zstd read it. */
+  /** How files.tar.zst was made; every tar and zstd reads it. */
   archive: z.object({ file: z.literal("files.tar.zst"), format: z.literal("pax tar, zstd"), bytes: z.int() }),
   state: PackageState,
   /** SHA-256 of /var/lib/dpkg/status. */

@@ -15,7 +15,7 @@ import { type StatesApi, statesService } from "./services/states.ts";
 import { stsService } from "./services/sts.ts";
 
 export interface EndpointOptions {
-  /** 0: any free one. */
+  /** 0 takes a free one. */
   readonly port: number;
   readonly account: string;
   readonly region: string;
