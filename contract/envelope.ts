@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { FAILURE_CODES, FAILURES, type Failure, type FailureCode } from "./failures.ts";
-import { STEP_DATA, type StepData, StepName } from "./steps.ts";
+import { HostFigures, STEP_DATA, type StepData, StepName } from "./steps.ts";
 
 /** Raised when a field changes its meaning; agent and stack refuse each other when it differs. */
 export const CONTRACT_VERSION = 1;
@@ -43,7 +43,13 @@ export const StepResult = z
   .discriminatedUnion("outcome", [
     z.object({ ...anyStep, outcome: z.literal("succeeded"), data }),
     z.object({ ...anyStep, outcome: z.literal("rebootRequired"), reasons, data }),
-    z.object({ ...anyStep, outcome: z.literal("nothingToDo"), message: z.string() }),
+    z.object({
+      ...anyStep,
+      outcome: z.literal("nothingToDo"),
+      message: z.string(),
+      /** A host that has nothing to do is watched all the same. */
+      figures: HostFigures.optional(),
+    }),
     z.object({ ...anyStep, outcome: z.literal("blocked"), reasons }),
     z.object({ ...anyStep, ...Failed.shape }),
   ])
@@ -60,7 +66,7 @@ export type StepResult = z.infer<typeof StepResult>;
 export type StepOutcome<S extends StepName = StepName> =
   | { outcome: "succeeded"; data: StepData<S> }
   | { outcome: "rebootRequired"; reasons: Reason[]; data: StepData<S> }
-  | { outcome: "nothingToDo"; message: string }
+  | { outcome: "nothingToDo"; message: string; figures?: HostFigures }
   | { outcome: "blocked"; reasons: Reason[] }
   | z.infer<typeof Failed>;
 

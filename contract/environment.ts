@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ApprovalPolicy, EnvironmentName, GatePolicy } from "./gates.ts";
 import { PatchPolicy } from "./request.ts";
 import { WavePolicy } from "./run.ts";
 
@@ -26,6 +27,15 @@ export const DEFAULT_SENDING: SendingPolicy = {
 export const TargetTag = z.strictObject({ key: z.string().min(1).max(128), value: z.string().min(1).max(256) });
 export type TargetTag = z.infer<typeof TargetTag>;
 
+/** How fleet locks are signed. */
+export const FleetLockSettings = z.strictObject({
+  /** ARN of the KMS key. */
+  keyArn: z.string().startsWith("arn:"),
+  /** Days after which no host takes a fleet lock any more. */
+  validDays: z.int().min(1).max(400),
+});
+export type FleetLockSettings = z.infer<typeof FleetLockSettings>;
+
 /** A value that travels as JSON text, checked with the same schema at both ends. */
 function jsonText<T extends z.ZodType>(schema: T) {
   return z
@@ -50,6 +60,15 @@ const VARIABLES = {
   AUTOPATCH_WAVES: jsonText(WavePolicy),
   AUTOPATCH_POLICY: jsonText(PatchPolicy),
   AUTOPATCH_SENDING: jsonText(SendingPolicy),
+  AUTOPATCH_INSTANCE_METRICS: jsonText(z.boolean()).optional(),
+  AUTOPATCH_PATCH_FLEET_ARN: z.string().startsWith("arn:").optional(),
+  AUTOPATCH_SLACK_SECRET: z.string().min(1).optional(),
+  AUTOPATCH_FLEET_LOCK: jsonText(FleetLockSettings),
+  AUTOPATCH_ENVIRONMENT: EnvironmentName,
+  AUTOPATCH_GATES: jsonText(GatePolicy),
+  AUTOPATCH_APPROVAL: jsonText(ApprovalPolicy),
+  AUTOPATCH_DECISIONS_BUCKET: z.string().min(3),
+  AUTOPATCH_BATCHES_AT_ONCE: z.coerce.number().int().min(1),
 };
 const Variables = z.object(VARIABLES);
 
@@ -64,10 +83,25 @@ export interface FleetSettings {
   readonly waves: WavePolicy;
   readonly policy: PatchPolicy;
   readonly sending: SendingPolicy;
+  /** Each host's metrics under its own id too. @default false */
+  readonly instanceMetrics?: boolean | undefined;
+  /** The state machine that runs are started by; messages say how. */
+  readonly patchFleetArn?: string | undefined;
+  /** ARN or name of the secret that holds the address of a Slack webhook. @default nothing is told to Slack */
+  readonly slackSecret?: string | undefined;
+  readonly fleetLock: FleetLockSettings;
+  /** What kind of fleet it is: in `prod` every change wants approval. */
+  readonly environment: z.infer<typeof EnvironmentName>;
+  readonly gates: GatePolicy;
+  readonly approval: ApprovalPolicy;
+  /** Where people's decisions lie. */
+  readonly decisionsBucket: string;
+  readonly batchesAtOnce: number;
 }
 
 /** The settings as environment variables. Values may still be CloudFormation tokens. */
-export function toEnvironment(settings: FleetSettings): Record<keyof typeof VARIABLES, string> {
+export function toEnvironment(settings: FleetSettings): Record<string, string> {
+  const { instanceMetrics, patchFleetArn, slackSecret } = settings;
   return {
     AUTOPATCH_FLEET: settings.fleet,
     AUTOPATCH_BUCKET: settings.bucket,
@@ -77,6 +111,15 @@ export function toEnvironment(settings: FleetSettings): Record<keyof typeof VARI
     AUTOPATCH_WAVES: JSON.stringify(settings.waves),
     AUTOPATCH_POLICY: JSON.stringify(settings.policy),
     AUTOPATCH_SENDING: JSON.stringify(settings.sending),
+    ...(instanceMetrics === undefined ? {} : { AUTOPATCH_INSTANCE_METRICS: String(instanceMetrics) }),
+    ...(patchFleetArn === undefined ? {} : { AUTOPATCH_PATCH_FLEET_ARN: patchFleetArn }),
+    ...(slackSecret === undefined ? {} : { AUTOPATCH_SLACK_SECRET: slackSecret }),
+    AUTOPATCH_FLEET_LOCK: JSON.stringify(settings.fleetLock),
+    AUTOPATCH_ENVIRONMENT: settings.environment,
+    AUTOPATCH_GATES: JSON.stringify(settings.gates),
+    AUTOPATCH_APPROVAL: JSON.stringify(settings.approval),
+    AUTOPATCH_DECISIONS_BUCKET: settings.decisionsBucket,
+    AUTOPATCH_BATCHES_AT_ONCE: String(settings.batchesAtOnce),
   };
 }
 
@@ -97,5 +140,14 @@ export function fromEnvironment(environment: Readonly<Record<string, string | un
     waves: data.AUTOPATCH_WAVES,
     policy: data.AUTOPATCH_POLICY,
     sending: data.AUTOPATCH_SENDING,
+    instanceMetrics: data.AUTOPATCH_INSTANCE_METRICS,
+    patchFleetArn: data.AUTOPATCH_PATCH_FLEET_ARN,
+    slackSecret: data.AUTOPATCH_SLACK_SECRET,
+    fleetLock: data.AUTOPATCH_FLEET_LOCK,
+    environment: data.AUTOPATCH_ENVIRONMENT,
+    gates: data.AUTOPATCH_GATES,
+    approval: data.AUTOPATCH_APPROVAL,
+    decisionsBucket: data.AUTOPATCH_DECISIONS_BUCKET,
+    batchesAtOnce: data.AUTOPATCH_BATCHES_AT_ONCE,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The one table of exit codes. Programs, steps and the local runner end with these and no others; 137, 168, 169 and 194
- * mean something to the SSM agent and are never used.
+ * The one table of exit codes. Programs, steps and the local runner end with these and no others; 137, 168 and 169 mean something to the
+ * SSM agent and are never used, and 194 only when that is meant.
  */
 export const EXIT = {
   ok: 0,
@@ -22,7 +22,31 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** Tells the SSM agent to reboot the host and to run the same step again. */
+export const REBOOT_EXIT = 194;
+
 export type ExitName = keyof typeof EXIT;
+
+/** What each exit code says, for --help and the man pages. */
+export const EXIT_MEANINGS: Readonly<Record<ExitName, string>> = {
+  ok: "done",
+  internal: "a defect in AutoPatch",
+  usage: "arguments that mean nothing",
+  configuration: "autopatch.conf cannot be used",
+  environment: "the machine lacks something",
+  blocked: "blocked by a lock or an unfinished change",
+  preflight: "the host is not fit to be patched",
+  download: "planning or downloading failed",
+  security: "something cannot be trusted",
+  backup: "no good backup",
+  install: "the installation failed and was rolled back",
+  unhealthy: "the host is not well",
+  rollback: "the host is not what it was",
+  request: "a request that cannot be carried out",
+  noAnswer: "a host did not answer",
+  runNotClean: "a run that is not clean",
+  interrupted: "interrupted",
+};
 
 interface FailureKind {
   /** The same step may be sent again and may well succeed. */
@@ -80,6 +104,12 @@ export const FAILURES = {
   resolverFailed: kind(false, "download", "apt finds no consistent plan", "read the named dependency problem"),
   resolverTimedOut: kind(true, "download", "apt did not plan within its deadline", "try again, or raise the deadline"),
   downloadFailed: kind(true, "download", "a package could not be downloaded", "check the named URL and the network"),
+  previousMissing: kind(
+    false,
+    "download",
+    "the .deb of an installed version cannot be had, and the policy wants it for the way back",
+    "put it into /var/cache/apt/archives, install dpkg-repack, or set previousDebs to bestEffort",
+  ),
   lockMissing: kind(false, "security", "there is no lock for this run", "run the download step first"),
   lockInvalid: kind(false, "security", "the lock file cannot be trusted or read", "run the download step again"),
   signatureInvalid: kind(
@@ -93,6 +123,18 @@ export const FAILURES = {
     "security",
     "a Release file is older than allowed",
     "check the mirror; somebody may replay old metadata",
+  ),
+  splitView: kind(
+    false,
+    "security",
+    "this host is shown something else than it was before, or than others are",
+    "compare with another host and the repository's own site; somebody may stand in between",
+  ),
+  fleetLockRefused: kind(
+    false,
+    "security",
+    "the fleet lock is not one this host may install",
+    "read the reason; have the run that proved the lock sign it again",
   ),
   hashMismatch: kind(
     false,
@@ -115,6 +157,24 @@ export const FAILURES = {
     "choose another: rollback.sh --list-backups",
   ),
   backupMissing: kind(false, "backup", "there is no such backup", "choose another: rollback.sh --list-backups"),
+  backupForeign: kind(
+    false,
+    "backup",
+    "the backup is another machine's",
+    "a complete one rebuilds it here: install.sh --backup --force there, then --restore-system BACKUP --force here",
+  ),
+  storageFailed: kind(
+    true,
+    "backup",
+    "a backup could not be put into or got from S3",
+    "check the named bucket, the permissions of the host's role and the network",
+  ),
+  rehearsalFailed: kind(
+    false,
+    "preflight",
+    "the change did not stand its rehearsal in a clone of the host; nothing of the host was changed",
+    "read the named test's last lines, or the differences of the way back",
+  ),
   maintainerScriptFailed: kind(
     false,
     "install",
@@ -129,8 +189,38 @@ export const FAILURES = {
     "read the last lines; raise the deadline",
   ),
   unhealthy: kind(false, "unhealthy", "the host did not pass its checks", "read the named check's last lines"),
+  maintenanceFailed: kind(
+    true,
+    "unhealthy",
+    "a maintenance task failed, or the window was overrun",
+    "read the report in /var/log/autopatch",
+  ),
+  daemonFailed: kind(
+    true,
+    "environment",
+    "systemd did not do what it was asked",
+    "see systemctl status and journalctl -xe",
+  ),
+  rebootFailed: kind(
+    false,
+    "unhealthy",
+    "the host did not reboot, or did not come back from it",
+    "look at its console; its root volume can be replaced from a snapshot",
+  ),
   rollbackIncomplete: kind(true, "rollback", "the host is not identical to what it was", "read the listed differences"),
   transactionOpen: kind(false, "blocked", "an earlier change is not finished", "commit it or roll it back first"),
+  lockedDown: kind(
+    false,
+    "blocked",
+    "the host is locked down",
+    "autopatch-manager.sh emergency-lockdown --release ends it, once the incident is understood",
+  ),
+  lockdownIncomplete: kind(
+    true,
+    "security",
+    "the lockdown is not whole",
+    "mend what is named, then call the same again: what is done already stays",
+  ),
   noTransaction: kind(
     false,
     "request",
@@ -163,11 +253,59 @@ export const FAILURES = {
     "the command could not be delivered to the host",
     "check that the host is up and its SSM agent runs",
   ),
+  hostGone: kind(
+    false,
+    "noAnswer",
+    "Systems Manager does not know the host any more",
+    "where it was terminated, nothing is to be done; else look at its state in EC2, its role and its SSM agent",
+  ),
+  notEnrolled: kind(
+    false,
+    "noAnswer",
+    "the host does not carry the fleet's tag any more",
+    "give it the tag again, if it is to be patched",
+  ),
+  notPickedUp: kind(
+    true,
+    "noAnswer",
+    "the host's SSM agent did not take up the command in time",
+    "restart amazon-ssm-agent on the host, and see what keeps it busy",
+  ),
+  sendRefused: kind(
+    true,
+    "noAnswer",
+    "Systems Manager took the command for no host",
+    "read the error that dispatch ended with: throttling passes, a denial wants its permissions mended",
+  ),
   notStarted: kind(
     true,
     "noAnswer",
     "the command was cancelled before this host began",
     "see the hosts that failed first",
+  ),
+  stepTimedOut: kind(
+    false,
+    "noAnswer",
+    "the step did not end within its time, and was killed",
+    "see in /var/log/autopatch what it was at; raise what it waits for, or mend that",
+  ),
+  stepKilled: kind(
+    true,
+    "noAnswer",
+    "the step was killed before its time was over",
+    "see what killed it: too little memory (journalctl -k), a person, a restart of the SSM agent",
+  ),
+  resultForeign: kind(
+    false,
+    "noAnswer",
+    "the host answered something else than what it was asked",
+    "compare the id in the answer with the instance's: a copy of another host answers in its name",
+  ),
+  metricsNotPublished: kind(
+    true,
+    "environment",
+    "the host's metrics could not be published",
+    "check the network, AUTOPATCH_CLOUDWATCH and the instance's role: it needs cloudwatch:PutMetricData",
   ),
   cloneImpossible: kind(
     false,
@@ -183,7 +321,9 @@ export const FAILURE_CODES = Object.keys(FAILURES) as [FailureCode, ...FailureCo
 
 /** Failures that mean somebody may be tampering: logged with the marker, recorded, never retried. */
 export const SECURITY_CODES: ReadonlySet<FailureCode> = new Set(
-  FAILURE_CODES.filter((code) => FAILURES[code].exit === "security" && code !== "lockMissing"),
+  FAILURE_CODES.filter(
+    (code) => FAILURES[code].exit === "security" && code !== "lockMissing" && code !== "lockdownIncomplete",
+  ),
 );
 
 /** What the seed's exporter, metrics and alerts count in the logs. */

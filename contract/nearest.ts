@@ -7,7 +7,8 @@ export function nearest(wrong: string, right: readonly string[]): string {
   return `known: ${right.join(", ")}`;
 }
 
-function editDistance(a: string, b: string): number {
+/** Levenshtein's: single letters added, taken away or changed. */
+export function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];

@@ -1,6 +1,8 @@
 import * as z from "zod";
+import { CveId } from "./cve.ts";
 import { StepResult } from "./envelope.ts";
 import { LockEntry, LockRemoval } from "./lock.ts";
+import { ReleaseSeen } from "./release-seen.ts";
 
 /** What became of one package in a plan. */
 export const PlannedPackage = LockEntry.extend({
@@ -9,6 +11,10 @@ export const PlannedPackage = LockEntry.extend({
   security: z.boolean(),
   /** Matches the policy's list of critical packages. */
   critical: z.boolean(),
+  /** CVE ids that its changelog names since the installed version, in order; null when nobody could read it. */
+  cves: z.array(CveId).nullable(),
+  /** The changelog is cut before the installed version: there may be more CVEs. */
+  cvesIncomplete: z.boolean(),
 });
 export type PlannedPackage = z.infer<typeof PlannedPackage>;
 
@@ -27,6 +33,10 @@ export const LeftOut = z.object({
     "tooYoung",
     "needsRemoval",
     "unresolved",
+    // Under a fleet lock.
+    "alreadyInstalled",
+    "newerInstalled",
+    "notInstalled",
   ]),
   message: z.string(),
 });
@@ -67,27 +77,67 @@ export type Difference = z.infer<typeof Difference>;
 export const HealthCheckResult = z.object({
   name: z.string(),
   healthy: z.boolean(),
+  /** It failed before the change too, so that the change is not blamed for it. */
+  failedBefore: z.boolean().optional(),
   /** The last lines it printed, or what was found. */
   evidence: z.string(),
   durationMs: z.int().nonnegative(),
 });
 export type HealthCheckResult = z.infer<typeof HealthCheckResult>;
 
+/** What going back came to. */
+export const RollbackReport = z.object({
+  backupId: z.string(),
+  identical: z.boolean(),
+  differences: z.array(Difference),
+  /** What somebody changed under /etc after the installation and was left so. */
+  keptEdits: z.array(z.string()),
+  notCovered: z.array(z.string()),
+  /** CVE ids that the undone change had fixed; null when nobody knows. */
+  reopenedCves: z.array(CveId).nullable(),
+});
+export type RollbackReport = z.infer<typeof RollbackReport>;
+
+/** A test of a service's configuration after the rehearsed change. failedBefore: it fails on the host as it is, so the change is not to blame. */
+export const RehearsalTest = z.object({
+  name: z.string(),
+  outcome: z.enum(["passed", "failed", "failedBefore"]),
+  /** The last lines it printed. */
+  evidence: z.string(),
+  durationMs: z.int().nonnegative(),
+});
+export type RehearsalTest = z.infer<typeof RehearsalTest>;
+
 /** Everything a step has to say; the object in S3 and the file under the agent's state folder. Absent fields do not apply to the step. */
 export const StepReport = z.object({
   result: StepResult,
   plan: Plan.optional(),
+  /** What each repository showed this host. */
+  releases: z.array(ReleaseSeen).optional(),
   checks: z.array(HealthCheckResult).optional(),
-  rollback: z
+  rollback: RollbackReport.optional(),
+  /** The second way back: what is kept of the installed versions' .debs. */
+  previousDebs: z
     .object({
-      backupId: z.string(),
-      identical: z.boolean(),
-      differences: z.array(Difference),
-      /** What somebody changed under /etc after the installation and was left so. */
-      keptEdits: z.array(z.string()),
-      notCovered: z.array(z.string()),
+      kept: z.int().nonnegative(),
+      /** `name version: why`, of those that could not be had. */
+      missing: z.array(z.string()),
+      /** `name version: source`, of those whose bytes no signed index vouches for. */
+      unverified: z.array(z.string()),
+      /** What apt would do otherwise than exactly go back, in words; empty when the way back is clean. */
+      wayBack: z.array(z.string()),
     })
     .optional(),
+  rehearsal: z
+    .object({
+      changedPaths: z.int().nonnegative(),
+      tests: z.array(RehearsalTest),
+      /** What the way back left different, in words; empty when it is identical. */
+      differences: z.array(z.string()),
+    })
+    .optional(),
+  /** How it was found out what to keep: from the rehearsal, or from lists and scripts alone, and then why. */
+  backup: z.object({ set: z.enum(["rehearsed", "computed"]), reason: z.string().nullable() }).optional(),
   /** Last lines of apt and dpkg. */
   log: z.string().optional(),
   /** Milliseconds by part of the step, in order. */
