@@ -31,6 +31,23 @@ export function canonical(path: string, paths: ReadonlyMap<string, PathStat>): s
   return done === "" ? "/" : done;
 }
 
+/** `canonical` for many paths of one look: a folder's links are followed once. */
+export function canonicalIn(paths: ReadonlyMap<string, PathStat>): (path: string) => string {
+  const folders = new Map<string, string>();
+  return (path) => {
+    const cut = path.lastIndexOf("/");
+    const [folder, name] = [path.slice(0, cut), path.slice(cut + 1)];
+    if (name === "" || name === "." || name === "..") return canonical(path, paths);
+    let real = folders.get(folder);
+    if (real === undefined) {
+      // The last part is kept as it is: with a name behind it the folder itself is followed.
+      real = canonical(`${folder}/x`, paths).slice(0, -2);
+      folders.set(folder, real);
+    }
+    return `${real}/${name}`;
+  };
+}
+
 /** A file that dpkg puts elsewhere because some package diverted it. */
 export interface Diversion {
   readonly from: string;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   closeSync,
   fsyncSync,
@@ -14,23 +15,24 @@ import { type Lock, lockDigest } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import { fileTime } from "../host/clock.ts";
 import { fileDigest } from "../host/file-digest.ts";
-import { codeOf, lstatOrNull, onMachine, ownFolder, readOwn, syncFolder } from "../host/files.ts";
-import { isRunning, ownProcess } from "../host/identity.ts";
+import { codeOf, lstatOrNull, onMachine, ownFolder, syncFolder } from "../host/files.ts";
+import { isRunning, machineDigest, ownProcess } from "../host/identity.ts";
 import type { Machine } from "../host/machine.ts";
-import { packTar } from "../host/tar-program.ts";
-import { scanTree, statPath, type Tree, untouched } from "../host/tree.ts";
+import { scanTree, type Tree } from "../host/tree.ts";
 import { writeTree } from "../host/tree-file.ts";
-import { archivedMembers, compressArchive, openTar } from "./archive.ts";
-import { entriesOf } from "./entries.ts";
+import { completeSet } from "./complete-set.ts";
+import { findEarlier, packContents, reuseOf } from "./contents.ts";
+import { layPreviousDebs } from "./keep-debs.ts";
 import type { Manifest } from "./manifest.ts";
 import { expectedChange, packageState, statusDigest } from "./package-state.ts";
 import { type ExpectedChange, type PathSet, pathSet, stateFolderNames } from "./path-set.ts";
+import type { Reuse } from "./reuse.ts";
 import { PACKAGE_SCOPE } from "./scope.ts";
-import { BACKUP_FILES, backupFolder, pointLatest } from "./store.ts";
+import { BACKUP_FILES, backupFolder, pointLatest, unfinishedOwner } from "./store.ts";
 
 export interface BackupRequest {
   readonly runId: string;
-  /** What is about to be installed; null for a backup made for its own sake. */
+  /** What is about to be installed; null for a backup made for its own sake, which is complete. */
   readonly lock: Lock | null;
   /** Those of the lock whose files are there to be read. @default all */
   readonly fetched?: Lock["entries"];
@@ -42,7 +44,7 @@ export interface BackupRequest {
 
 export interface CreatedBackup {
   readonly manifest: Manifest;
-  /** Bytes of the archive. */
+  /** Bytes that were stored anew, compressed. */
   readonly bytes: number;
 }
 
@@ -63,31 +65,37 @@ export async function planBackup(machine: Machine, request: BackupRequest): Prom
   // The lists are read by other processes: the look at the tree goes on meanwhile.
   const [listed, before] = await Promise.all([
     timed("lists", async () => (lock === null ? NOTHING : await expectedChange(machine, lock, request.fetched))),
-    timed("scan", async () => scanTree(machine, PACKAGE_SCOPE)),
+    timed("scan", () => scanTree(machine, PACKAGE_SCOPE)),
   ]);
   const change = request.rehearsed === undefined ? listed : { ...listed, rehearsed: request.rehearsed };
-  const set = pathSet(change, before);
+  const set = lock === null ? completeSet(before) : pathSet(change, before);
   const bytes = set.present.reduce((sum, path) => sum + fileSize(before, path), 0);
   return { before, change, set, bytes };
 }
 
 /**
- * Makes a backup: written beside as `.tmp`, synced, renamed, then `latest` moved. What fails leaves nothing behind.
+ * Makes a backup: written beside as `.tmp`, synced, renamed, then `latest` moved. What the newest backup holds as it is now is not
+ * stored again. What fails leaves nothing behind.
  * @throws Failure `diskTooFull`, `pathUnsafe`, `backupFailed`
  */
 export async function createBackup(machine: Machine, request: BackupRequest): Promise<CreatedBackup> {
   ownFolder(machine, HOST_PATHS.backups, 0o700);
   sweep(machine);
   const status = statusDigest(machine);
-  const plan = await planBackup(machine, request);
-  refuseTooFull(machine, plan);
+  const scannedAt = machine.clock.now().toISOString();
+  const [plan, earlier] = await Promise.all([
+    planBackup(machine, request),
+    request.timed("newest backup", () => findEarlier(machine)),
+  ]);
+  const reuse = reuseOf(earlier, plan.before, plan.set.present);
+  refuseTooFull(machine, plan, reuse);
   const id = await freshId(machine);
   const folder = `${backupFolder(id)}.tmp`;
   const full = onMachine(machine, folder);
   try {
     mkdirSync(full, { mode: 0o700 });
     writeFileSync(`${full}/owner.json`, JSON.stringify(ownProcess(machine)), { mode: 0o600 });
-    const created = await fill(machine, request, plan, { id, folder, status });
+    const created = await fill(machine, request, plan, reuse, { id, folder, status, scannedAt });
     rmSync(`${full}/owner.json`);
     await request.timed("sync", async () => syncAll(full));
     renameSync(full, onMachine(machine, backupFolder(id)));
@@ -105,62 +113,62 @@ async function fill(
   machine: Machine,
   request: BackupRequest,
   plan: BackupPlan,
-  at: { id: string; folder: string; status: string },
+  reuse: Reuse,
+  at: { id: string; folder: string; status: string; scannedAt: string },
 ): Promise<CreatedBackup> {
   const { before, change, set } = plan;
   const full = onMachine(machine, at.folder);
-  const [state] = await Promise.all([
+  const [contents, state, scanDigest] = await Promise.all([
+    request.timed("pack", () => packContents(machine, at, set.present, before.paths, reuse)),
     packageState(machine),
-    request.timed("tar", () => packTar(machine, set.present, `${at.folder}/files.tar`)),
+    writeTree(`${full}/${BACKUP_FILES.before}`, before),
   ]);
-  const tar = `${full}/files.tar`;
-  const archive = `${full}/${BACKUP_FILES.archive}`;
-  const [archived] = await request.timed("compress", () =>
-    Promise.all([archivedMembers(openTar(tar)), compressArchive(tar, archive)]),
-  );
-  rmSync(tar);
-  refuseMoved(machine, before, set.present);
   if (statusDigest(machine) !== at.status)
     throw new Failure("backupFailed", "packages were changed by another program while the backup was made");
-  const bytes = lstatOrNull(archive)?.size ?? 0;
   const manifest: Manifest = {
-    format: 1,
+    format: 2,
     id: at.id,
+    kind: request.lock === null ? "complete" : "change",
+    machine: machineDigest(machine),
     runId: request.runId,
     lockDigest: request.lock === null ? null : lockDigest(request.lock),
     createdAt: machine.clock.now().toISOString(),
-    archive: { file: BACKUP_FILES.archive, format: "pax tar, zstd", bytes },
+    scannedAt: at.scannedAt,
+    packs: contents.packs,
     state,
     statusDigest: at.status,
     changing: [...change.packages],
-    entries: entriesOf(set.present, before.paths, archived),
+    entries: contents.entries,
     absent: [...set.absent],
     stateFolders: [...stateFolderNames(change)].filter((path) => before.paths.has(path)).sort(),
     notCovered: [...set.notCovered],
   };
-  await writeTree(`${full}/${BACKUP_FILES.before}`, before);
-  writeFileSync(`${full}/${BACKUP_FILES.manifest}`, `${JSON.stringify(manifest)}\n`, { mode: 0o600 });
-  const sums = [];
-  for (const file of [BACKUP_FILES.manifest, BACKUP_FILES.archive, BACKUP_FILES.before])
-    sums.push(`${fileDigest(`${full}/${file}`)}  ${file}\n`);
-  writeFileSync(`${full}/${BACKUP_FILES.sums}`, sums.join(""), { mode: 0o600 });
-  return { manifest, bytes };
+  const text = Buffer.from(`${JSON.stringify(manifest)}\n`);
+  writeFileSync(`${full}/${BACKUP_FILES.manifest}`, text, { mode: 0o600 });
+  const debs = layPreviousDebs(machine, at.folder, request.lock);
+  const sums = [
+    { file: BACKUP_FILES.manifest, sha256: createHash("sha256").update(text).digest("hex") },
+    ...manifest.packs,
+    { file: BACKUP_FILES.before, sha256: scanDigest },
+    ...debs.map((file) => ({ file, sha256: fileDigest(`${full}/${file}`) })),
+  ];
+  writeFileSync(`${full}/${BACKUP_FILES.sums}`, sumsText(sums), { mode: 0o600 });
+  return {
+    manifest,
+    bytes: manifest.packs.filter((pack) => pack.madeFor === at.id).reduce((sum, p) => sum + p.bytes, 0),
+  };
 }
 
-/** A file that changed between the look at it and its copy would make a backup of no moment at all. */
-function refuseMoved(machine: Machine, before: Tree, present: readonly string[]): void {
-  for (const path of present) {
-    const was = before.paths.get(path);
-    const now = statPath(machine, path);
-    if (was === undefined || was.type === "directory") continue;
-    if (now === null || !untouched(was, now))
-      throw new Failure("backupFailed", `${path} changed while the backup was made; try again`);
-  }
+/** What `sha256sum -c` reads. */
+function sumsText(sums: readonly { readonly file: string; readonly sha256: string }[]): string {
+  return sums.map(({ file, sha256 }) => `${sha256}  ${file}\n`).join("");
 }
 
-/** The archive is there twice for a moment, plain and compressed, and may compress badly. */
-function refuseTooFull(machine: Machine, plan: BackupPlan): void {
-  const needed = 2 * (plan.bytes + 2_048 * plan.set.present.length) + (32 << 20);
+/** What is packed anew may compress badly. */
+function refuseTooFull(machine: Machine, plan: BackupPlan, reuse: Reuse): void {
+  const anew = plan.set.present.filter((path) => !reuse.kept.has(path));
+  const bytes = anew.reduce((sum, path) => sum + fileSize(plan.before, path), 0);
+  const needed = bytes + 2_048 * anew.length + (32 << 20);
   const { bavail, bsize } = statfsSync(onMachine(machine, HOST_PATHS.backups));
   const free = bavail * bsize;
   if (free < needed) {
@@ -184,15 +192,18 @@ async function freshId(machine: Machine): Promise<string> {
 function sweep(machine: Machine): void {
   for (const name of readdirSync(onMachine(machine, HOST_PATHS.backups))) {
     if (!/^backup_.*\.tmp$/.test(name)) continue;
-    const folder = `${HOST_PATHS.backups}/${name}`;
-    const owner = readOwn(machine, `${folder}/owner.json`);
-    if (owner !== null && isRunning(machine, JSON.parse(owner))) continue;
-    rmSync(onMachine(machine, folder), { recursive: true, force: true });
+    const owner = unfinishedOwner(machine, name);
+    if (owner !== null && isRunning(machine, owner)) continue;
+    rmSync(onMachine(machine, `${HOST_PATHS.backups}/${name}`), { recursive: true, force: true });
   }
 }
 
 function syncAll(folder: string): void {
   for (const name of readdirSync(folder)) {
+    if (lstatOrNull(`${folder}/${name}`)?.isDirectory()) {
+      syncAll(`${folder}/${name}`);
+      continue;
+    }
     const fd = openSync(`${folder}/${name}`, "r");
     try {
       fsyncSync(fd);

@@ -1,32 +1,35 @@
 import { Failure } from "../../contract/failures.ts";
 import type { PathStat } from "../host/tree.ts";
-import type { Archived } from "./archive.ts";
 import type { BackupEntry } from "./manifest.ts";
+import type { Archived } from "./pack.ts";
 
 /**
- * The manifest's record of each path: what lstat said, and the hash of the very bytes that lie in the archive. Pure.
- * @throws Failure `backupFailed` when the archive lacks a path or holds another kind of thing
+ * The manifest's record of a path: what lstat said, and the hash of the very bytes that lie in the archive. Pure.
+ * @param pack which of the packs holds it
+ * @throws Failure `backupFailed` when the archive holds another thing than was looked at
  */
-export function entriesOf(
-  present: readonly string[],
-  stats: ReadonlyMap<string, PathStat>,
-  archived: ReadonlyMap<string, Archived>,
-): BackupEntry[] {
+export function entryOf(stat: PathStat, archived: Archived, pack: number): BackupEntry {
+  const { path, type, size, sha256, xattrs } = archived;
+  // What lies in a folder moves its times; of all else the change time tells that tar read what was looked at.
+  const same = type === stat.type && (type !== "file" || size === stat.size);
+  if (!same || (type !== "directory" && archived.ctime !== stat.ctime))
+    throw new Failure("backupFailed", `${path} changed while the backup was made; try again`);
+  const { mode, uid, gid, mtime } = stat;
+  const common = { path, mode, uid, gid, mtime, pack, ...(Object.keys(xattrs).length > 0 ? { xattrs } : {}) };
+  if (stat.type === "directory") return { type: "directory", ...common };
+  if (stat.type === "link") return { type: "link", ...common, target: stat.target ?? "" };
+  return { type: "file", ...common, size, sha256 };
+}
+
+/** Says of each file that is a further name of an earlier one which that is. Pure. */
+export function withSharedNames(entries: readonly BackupEntry[], stats: ReadonlyMap<string, PathStat>): BackupEntry[] {
   const firstName = new Map<string, string>();
-  return present.map((path) => {
-    const stat = stats.get(path);
-    const member = archived.get(path);
-    if (stat === undefined || member === undefined) throw new Failure("backupFailed", `${path} is not in the archive`);
-    if (member.type !== stat.type || (stat.type === "file" && member.size !== stat.size))
-      throw new Failure("backupFailed", `${path} changed while the backup was made; try again`);
-    const { mode, uid, gid, mtime } = stat;
-    const xattrs = Object.keys(member.xattrs).length > 0 ? { xattrs: { ...member.xattrs } } : {};
-    const common = { path, mode, uid, gid, mtime, ...xattrs };
-    if (stat.type === "directory") return { type: "directory", ...common };
-    if (stat.type === "link") return { type: "link", ...common, target: stat.target ?? "" };
-    const sameAs = stat.shared === null ? undefined : firstName.get(stat.shared);
-    if (stat.shared !== null && sameAs === undefined) firstName.set(stat.shared, path);
-    const { size, sha256 } = member;
-    return { type: "file", ...common, size, sha256, ...(sameAs === undefined ? {} : { sameAs }) };
+  return entries.map((entry) => {
+    const shared = stats.get(entry.path)?.shared ?? null;
+    if (entry.type !== "file") return entry;
+    const { sameAs: _, ...alone } = entry;
+    const sameAs = shared === null ? undefined : firstName.get(shared);
+    if (shared !== null && sameAs === undefined) firstName.set(shared, entry.path);
+    return sameAs === undefined ? alone : { ...alone, sameAs };
   });
 }

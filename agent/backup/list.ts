@@ -12,6 +12,7 @@ export interface ListedBackup {
   /** On disk, in bytes. */
   readonly bytes: number;
   readonly latest: boolean;
+  readonly kind: "change" | "complete" | null;
   /** Why its manifest cannot be read; null when it can. */
   readonly problem: string | null;
 }
@@ -23,11 +24,11 @@ export function listBackups(machine: Pick<Machine, "root">): ListedBackup[] {
     const common = { id, bytes: backupBytes(machine, id), latest: latest === backupFolder(id) };
     try {
       const manifest = readManifest(machine, id);
-      const { createdAt, runId, changing } = manifest;
-      return { ...common, createdAt, runId, changing, paths: manifest.entries.length, problem: null };
+      const { createdAt, runId, changing, kind } = manifest;
+      return { ...common, createdAt, runId, changing, kind, paths: manifest.entries.length, problem: null };
     } catch (error) {
       const problem = asFailure(error).message;
-      return { ...common, createdAt: null, runId: null, changing: [], paths: 0, problem };
+      return { ...common, createdAt: null, runId: null, kind: null, changing: [], paths: 0, problem };
     }
   });
 }
@@ -37,7 +38,8 @@ export function formatBackupList(backups: readonly ListedBackup[]): string {
   if (backups.length === 0) return "No backups.\n";
   const lines = backups.map((b) => {
     const made = b.createdAt ?? "unreadable";
-    const what = b.problem ?? `${b.paths} paths, before a change of ${b.changing.length} packages, run ${b.runId}`;
+    const why = b.kind === "complete" ? "complete" : `before a change of ${b.changing.length} packages`;
+    const what = b.problem ?? `${b.paths} paths, ${why}, run ${b.runId}`;
     return `${b.latest ? "*" : "-"} ${b.id}  ${made}  ${(b.bytes / 1e6).toFixed(1)} MB  ${what}`;
   });
   return `${lines.join("\n")}\n`;

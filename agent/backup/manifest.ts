@@ -19,7 +19,23 @@ const properties = {
   mtime: nanoseconds,
   /** Extended attributes in base64, when there are any. */
   xattrs: z.record(z.string(), z.string()).optional(),
+  /** Which of the packs holds it. */
+  pack: z.int().nonnegative(),
 };
+
+/** A file of packed paths: independent zstd frames of one tar archive, which any zstd and tar read as a whole. */
+export const Pack = z.object({
+  file: z.string().regex(/^files(-backup_\d{8}T\d{6}Z)?\.tar\.zst$/),
+  /** The backup it was made for; every later one that takes from it has a link to the same file. */
+  madeFor: BackupId,
+  bytes: z.int().nonnegative(),
+  sha256,
+  /** Bytes of the archive. */
+  plainBytes: z.int().nonnegative(),
+  /** In order, so that a few paths can be had without reading all: compressed bytes, and the first path; null when it goes on with the one before. */
+  frames: z.array(z.object({ bytes: z.int().positive(), first: absolute.nullable() })),
+});
+export type Pack = z.infer<typeof Pack>;
 
 /** One path as it was. */
 export const BackupEntry = z.discriminatedUnion("type", [
@@ -47,14 +63,19 @@ export type PackageState = z.infer<typeof PackageState>;
 
 /** manifest.json of a backup. */
 export const Manifest = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   id: BackupId,
+  /** change: what one change touches, to be undone on this machine. complete: everything in scope, enough to make another machine this one. */
+  kind: z.enum(["change", "complete"]).default("change"),
+  /** Tells the machine from others without naming it; null where it has no /etc/machine-id. */
+  machine: sha256.nullable().default(null),
   runId: RunId,
   /** Of the lock that was about to be installed; null for a backup made for its own sake. */
   lockDigest: sha256.nullable(),
   createdAt: z.iso.datetime(),
-  /** How files.tar.zst was made; every tar and zstd reads it. */
-  archive: z.object({ file: z.literal("files.tar.zst"), format: z.literal("pax tar, zstd"), bytes: z.int() }),
+  /** When the look at the host began: what changed about then or later is not known by its times alone. */
+  scannedAt: z.iso.datetime(),
+  packs: z.array(Pack),
   state: PackageState,
   /** SHA-256 of /var/lib/dpkg/status. */
   statusDigest: sha256,

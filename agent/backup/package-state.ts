@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Failure } from "../../contract/failures.ts";
 import type { Lock } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
-import { requireEnded } from "../host/ended.ts";
+import { allDebFacts } from "../host/deb-facts.ts";
 import { onMachine } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 import { mentionedPaths, parseContents, parseDiversions } from "./canonical.ts";
@@ -13,15 +13,38 @@ import type { ExpectedChange } from "./path-set.ts";
 const DPKG = "/var/lib/dpkg";
 const SCRIPTS = ["preinst", "postinst", "prerm", "postrm"];
 
-/** What is installed, marked and held, as dpkg and apt say it themselves. */
+/**
+ * What is installed, marked and held, from dpkg and from the file in which apt keeps its marks: `apt-mark`, which reads the same,
+ * first opens every package list, which takes longer than the rest of a backup in which nothing changed.
+ */
 export async function packageState(machine: Machine): Promise<PackageState> {
-  const format = "-f=${binary:Package} ${Architecture} ${Version} ${db:Status-Abbrev}\\n";
-  const [packages, autoMarks, holds] = await Promise.all([
-    lines(machine, "dpkg-query", ["-W", format]),
-    lines(machine, "apt-mark", ["showauto"]),
-    lines(machine, "apt-mark", ["showhold"]),
-  ]);
+  const format = "-f=${binary:Package}\\t${Package}\\t${Architecture}\\t${Version}\\t${db:Status-Abbrev}\\n";
+  const rows = (await lines(machine, "dpkg-query", ["-W", format])).map((line) => line.split("\t"));
+  const marked = parseAutoMarks(textOf(machine, "/var/lib/apt/extended_states"));
+  const packages: string[] = [];
+  const autoMarks: string[] = [];
+  const holds: string[] = [];
+  for (const [shown = "", name = "", architecture = "", version = "", status = ""] of rows) {
+    packages.push(`${shown} ${architecture} ${version} ${status}`);
+    if (status.startsWith("h")) holds.push(shown);
+    // apt keeps packages of every architecture under the machine's own.
+    const of = marked.get(name);
+    if (status.charAt(1) !== "n" && status.charAt(1) !== "c" && of !== undefined)
+      if (architecture === "all" || of.has(architecture)) autoMarks.push(shown);
+  }
   return { packages, autoMarks, holds };
+}
+
+/** Pure: architectures of the packages that apt's extended_states calls installed by itself, by name. */
+export function parseAutoMarks(text: string): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const stanza of text.split(/\n\n+/)) {
+    const field = (key: string) => new RegExp(`^${key}: *(.*)$`, "m").exec(stanza)?.[1] ?? "";
+    if (field("Auto-Installed") !== "1") continue;
+    const name = field("Package");
+    found.set(name, (found.get(name) ?? new Set()).add(field("Architecture")));
+  }
+  return found;
 }
 
 /** SHA-256 of dpkg's status file: it changes with every package operation. */
@@ -38,28 +61,17 @@ export async function expectedChange(
   fetched: Lock["entries"] = lock.entries,
 ): Promise<ExpectedChange> {
   const names = [...lock.entries, ...lock.removals].map((entry) => entry.name);
-  const newPaths: string[] = [];
-  const mentioned = oldScriptPaths(machine, new Set(names));
-  const queue = [...fetched];
-  const work = async () => {
-    for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
-      const deb = `${HOST_PATHS.archives}/${entry.file}`;
-      const result = await machine.exec("dpkg-deb", ["--contents", deb], { deadlineMs: 300_000 });
-      if (requireEnded(result).exitCode !== 0)
-        throw new Failure("hashMismatch", `${deb}: dpkg-deb: ${result.stderr.trim()}`);
-      for (const path of parseContents(result.stdout)) newPaths.push(path);
-      // Scripts that are not there are a complaint on stderr; those that are, are printed.
-      const scripts = requireEnded(await machine.exec("dpkg-deb", ["--info", deb, ...SCRIPTS], { deadlineMs: 60_000 }));
-      mentioned.push(...mentionedPaths(scripts.stdout));
-    }
-  };
-  await Promise.all([work(), work(), work()]);
+  const debs = fetched.map(({ file, sha256 }) => ({ path: `${HOST_PATHS.archives}/${file}`, sha256 }));
+  const facts = await allDebFacts(machine, debs);
+  const newPaths = facts.flatMap(({ contents }) => parseContents(contents));
+  const newScripts = facts.flatMap(({ scripts }) => scripts.flatMap(mentionedPaths));
+  const mentioned = [...oldScriptPaths(machine, new Set(names)), ...newScripts];
   return {
     packages: names,
     oldPaths: listedPaths(machine, new Set(names)),
     newPaths,
     mentioned,
-    diversions: parseDiversions(diversionsText(machine)),
+    diversions: parseDiversions(textOf(machine, `${DPKG}/diversions`)),
   };
 }
 
@@ -73,9 +85,9 @@ function oldScriptPaths(machine: Pick<Machine, "root">, names: ReadonlySet<strin
   });
 }
 
-/** A host that never diverted anything may lack the file. */
-function diversionsText(machine: Pick<Machine, "root">): string {
-  const full = onMachine(machine, `${DPKG}/diversions`);
+/** A host that never diverted or marked anything may lack the file. */
+function textOf(machine: Pick<Machine, "root">, path: string): string {
+  const full = onMachine(machine, path);
   return existsSync(full) ? readFileSync(full, "utf8") : "";
 }
 

@@ -1,5 +1,5 @@
 import type { PathStat, Tree } from "../host/tree.ts";
-import { canonical, type Diversion } from "./canonical.ts";
+import { canonicalIn, type Diversion } from "./canonical.ts";
 import { PACKAGE_SCOPE } from "./scope.ts";
 
 /** What is known before a change about what it will touch. */
@@ -77,16 +77,17 @@ export function pathSet(change: ExpectedChange, before: Tree): PathSet {
   const notCovered: { path: string; why: string }[] = [];
   const diverted = new Map(change.diversions.map((d) => [d.from, d.to]));
 
-  for (const listed of [...change.oldPaths, ...change.newPaths]) {
+  const realOf = canonicalIn(before.paths);
+  for (const listed of new Set([...change.oldPaths, ...change.newPaths])) {
     for (const path of [listed, diverted.get(listed), `${listed}.dpkg-dist`, `${listed}.dpkg-old`]) {
       if (path === undefined) continue;
-      const real = canonical(path, before.paths);
+      const real = realOf(path);
       if (before.paths.has(real)) wanted.add(real);
       else if (path === listed || path === diverted.get(listed)) absent.add(real);
     }
   }
   for (const path of change.mentioned) {
-    const real = canonical(path, before.paths);
+    const real = realOf(path);
     const type = before.paths.get(real)?.type;
     if ((type === "file" || type === "link") && !within(real, "/var")) wanted.add(real);
   }
@@ -99,8 +100,9 @@ export function pathSet(change: ExpectedChange, before: Tree): PathSet {
   }
   const state = stateFolders(change, before.paths);
   const boot = new Map<string, PathStat>();
+  const always = withinSome(ALWAYS);
   for (const [path, stat] of before.paths) {
-    if (stat.type === "directory" || ALWAYS.some((top) => within(path, top)) || CACHES.test(path)) wanted.add(path);
+    if (stat.type === "directory" || always(path) || CACHES.test(path)) wanted.add(path);
     else if (stat.type === "link" && stat.target?.startsWith("/etc/alternatives/")) wanted.add(path);
     else if (within(path, "/boot")) boot.set(path, stat);
   }
@@ -137,6 +139,20 @@ function isLookedAt(path: string, before: Tree): boolean {
 function subtree(path: string, paths: ReadonlyMap<string, PathStat>): string[] {
   if (paths.get(path)?.type !== "directory") return [path];
   return [...paths.keys()].filter((one) => within(one, path));
+}
+
+/** Asks of many paths whether they lie in one of some folders: what was found of a folder holds for all that lies in it. */
+function withinSome(folders: readonly string[]): (path: string) => boolean {
+  const known = new Map<string, boolean>([["", false], ...folders.map((folder) => [folder, true] as const)]);
+  const ask = (path: string): boolean => {
+    const there = known.get(path);
+    if (there !== undefined) return there;
+    const above = path.slice(0, path.lastIndexOf("/"));
+    const found = ask(above);
+    known.set(path, found);
+    return found;
+  };
+  return ask;
 }
 
 /** Whether a path is a folder or lies in it. */

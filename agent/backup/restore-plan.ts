@@ -30,6 +30,7 @@ export interface RestorePlan {
   readonly uncovered: readonly Difference[];
 }
 
+const APPLICATION = "changed since the backup: application data";
 const LATER = "changed after the installation: application data";
 const UNRELATED = "changed during the installation, in a folder of another application";
 
@@ -50,6 +51,10 @@ export function planRestore(facts: RestoreFacts): RestorePlan {
     const was = before.paths.get(entry.path);
     const is = now.paths.get(entry.path);
     if (was !== undefined && is !== undefined && untouched(was, is)) continue;
+    if (manifest.kind === "complete" && entry.type !== "directory" && !packagesOwn(entry.path, state)) {
+      kept.push({ path: entry.path, why: APPLICATION });
+      continue;
+    }
     const edit =
       after !== null && administered(entry.path) ? editOf(entry, was, after.paths.get(entry.path), is) : null;
     if (edit !== null && (entry.type !== "directory" || edit.what !== "deleted")) edits.push(edit);

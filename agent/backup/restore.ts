@@ -2,21 +2,28 @@ import { dirname } from "node:path";
 import type { Difference } from "../../contract/step-report.ts";
 import { lstatOrNull, onMachine } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
-import { putBack } from "../host/put-back.ts";
+import { putBack, type RawMember } from "../host/put-back.ts";
 import { scanTree } from "../host/tree.ts";
 import { readTree } from "../host/tree-file.ts";
-import { openPacked } from "./archive.ts";
 import { compareWithBackup } from "./compare.ts";
+import type { Manifest } from "./manifest.ts";
+import { rawMembers } from "./pack-reader.ts";
+import { isForeign, planRebuildHere, requireRebuildable } from "./rebuild.ts";
 import { planRestore, type RestoreFacts, type RestorePlan } from "./restore-plan.ts";
 import { PACKAGE_SCOPE } from "./scope.ts";
 import { BACKUP_FILES, backupFolder } from "./store.ts";
 import { besideName, editSentence } from "./three-way.ts";
 import { checkSums } from "./validate.ts";
 
+/** Another machine's inodes say nothing about this one's: there everything is compared by content. */
+const NOTHING = { paths: new Map(), skipped: [] };
+
 export interface RestoreRequest {
   readonly backupId: string;
   /** When an install that never ended can have made new paths, in nanoseconds since 1970. */
   readonly window: RestoreFacts["window"];
+  /** Paths that are put back and compared, and nothing else: neither packages nor marks. @default all */
+  readonly only?: (path: string) => boolean;
   timed<T>(part: string, work: () => Promise<T>): Promise<T>;
 }
 
@@ -41,15 +48,32 @@ export interface Restored {
 export async function restoreBackup(machine: Machine, request: RestoreRequest): Promise<Restored> {
   const { backupId, timed } = request;
   const file = (name: string) => onMachine(machine, `${backupFolder(backupId)}/${name}`);
-  const manifest = await timed("check", async () => checkSums(machine, backupId));
-  const before = await readTree(file(BACKUP_FILES.before));
-  const after = lstatOrNull(file(BACKUP_FILES.after)) === null ? null : await readTree(file(BACKUP_FILES.after));
-  const now = await timed("scan", async () => scanTree(machine, PACKAGE_SCOPE));
-  const plan = planRestore({ manifest, before, after, now, window: request.window });
+  // find looks at the host while this process reads the backup.
+  const [now, facts] = await Promise.all([
+    timed("scan", () => scanTree(machine, PACKAGE_SCOPE)),
+    timed("check", async () => {
+      const manifest = checkSums(machine, backupId);
+      const before = await readTree(file(BACKUP_FILES.before));
+      const after = lstatOrNull(file(BACKUP_FILES.after)) === null ? null : await readTree(file(BACKUP_FILES.after));
+      return { manifest, before, after };
+    }),
+  ]);
+  const { manifest, before } = facts;
+  const { only } = request;
+  const foreign = isForeign(machine, manifest);
+  if (foreign) await requireRebuildable(machine, manifest);
+  const whole = foreign
+    ? await planRebuildHere(machine, { manifest, before, now })
+    : planRestore({ ...facts, now, window: request.window });
+  const plan = only === undefined ? whole : limited(whole, only);
 
-  const left = await timed("put back", async () => (isEmpty(plan) ? [] : await carryOut(machine, plan, file)));
+  const left = await timed("put back", async () => (isEmpty(plan) ? [] : await carryOut(machine, manifest, plan)));
   const except = new Set([...plan.kept, ...plan.edits].map(({ path }) => path));
-  const differences = await timed("compare", () => compareWithBackup(machine, manifest, before, except));
+  const compared =
+    only === undefined ? manifest : { ...manifest, entries: manifest.entries.filter((e) => only(e.path)) };
+  const found = await timed("compare", () => compareWithBackup(machine, compared, foreign ? NOTHING : before, except));
+  // Of a part, what dpkg and apt say of all packages is no matter.
+  const differences = only === undefined ? found : found.filter(({ path }) => path.startsWith("/"));
   differences.push(...plan.uncovered);
   for (const path of left) differences.push({ path, what: "unexpected", before: null, after: "directory" });
   const kept = plan.kept.map(({ path, why }) => `${path}: ${why}`);
@@ -64,7 +88,20 @@ export async function restoreBackup(machine: Machine, request: RestoreRequest): 
   };
 }
 
-function carryOut(machine: Machine, plan: RestorePlan, file: (name: string) => string): Promise<string[]> {
+/** The part of a plan that touches some paths. */
+function limited(plan: RestorePlan, only: (path: string) => boolean): RestorePlan {
+  const here = <T extends { readonly path: string }>(some: readonly T[]) => some.filter(({ path }) => only(path));
+  return {
+    putBack: here(plan.putBack),
+    folders: here(plan.folders),
+    remove: plan.remove.filter(only),
+    kept: here(plan.kept),
+    edits: here(plan.edits),
+    uncovered: here(plan.uncovered),
+  };
+}
+
+function carryOut(machine: Machine, manifest: Manifest, plan: RestorePlan): Promise<string[]> {
   const touched = [...plan.putBack, ...plan.folders].map((entry) => entry.path);
   const edited = new Set(plan.edits.map((edit) => edit.path));
   const times = new Set([...touched, ...plan.remove, ...edited].map((path) => dirname(path)));
@@ -73,7 +110,7 @@ function carryOut(machine: Machine, plan: RestorePlan, file: (name: string) => s
     instead?.type === "file" && what !== "deleted" ? [{ path, as: besideName(path) }] : [],
   );
   return putBack(machine, {
-    archive: () => openPacked(file(BACKUP_FILES.archive)),
+    members: (paths) => packedMembers(machine, manifest, paths),
     // dpkg's database last: until then it says what the files around it are.
     paths: [
       ...beside,
@@ -88,6 +125,18 @@ function carryOut(machine: Machine, plan: RestorePlan, file: (name: string) => s
     times: [...times],
     remove: plan.remove,
   });
+}
+
+/** Members of a backup, from whichever packs hold them. */
+async function* packedMembers(
+  machine: Machine,
+  { id, packs, entries }: Manifest,
+  paths: ReadonlySet<string>,
+): AsyncGenerator<RawMember> {
+  for (const [i, pack] of packs.entries()) {
+    const here = new Set(entries.filter((entry) => entry.pack === i && paths.has(entry.path)).map(({ path }) => path));
+    if (here.size > 0) yield* rawMembers(onMachine(machine, `${backupFolder(id)}/${pack.file}`), pack, here);
+  }
 }
 
 function isEmpty(plan: RestorePlan): boolean {

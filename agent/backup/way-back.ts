@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Difference } from "../../contract/step-report.ts";
 import type { Machine } from "../host/machine.ts";
 import { BackupId } from "./manifest.ts";
 import { restoreBackup } from "./restore.ts";
@@ -12,7 +13,14 @@ export const WayBackTask = z.strictObject({
 });
 export type WayBackTask = z.infer<typeof WayBackTask>;
 
-export const DifferencesOfClone = z.strictObject({ differences: z.array(z.string().max(2_000)).max(1_000) });
+export const DifferenceOfClone = z.strictObject({
+  path: z.string().max(5_000),
+  what: Difference.shape.what,
+  /** The whole of it in words. */
+  words: z.string().max(20_000),
+});
+export type DifferenceOfClone = z.infer<typeof DifferenceOfClone>;
+export const DifferencesOfClone = z.strictObject({ differences: z.array(DifferenceOfClone).max(1_000) });
 
 /** Puts a backup back where this process runs, and tells in words what differs. */
 export async function wayBackHere(machine: Machine, task: WayBackTask): Promise<z.infer<typeof DifferencesOfClone>> {
@@ -23,6 +31,10 @@ export async function wayBackHere(machine: Machine, task: WayBackTask): Promise<
     timed: (_, work) => work(),
   });
   return {
-    differences: differences.slice(0, 1_000).map((d) => `${d.path}: ${d.what}, was ${d.before}, is ${d.after}`),
+    differences: differences.slice(0, 1_000).map(({ path, what, before, after }) => ({
+      path,
+      what,
+      words: `${path}: ${what}, was ${before}, is ${after}`,
+    })),
   };
 }

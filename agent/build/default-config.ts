@@ -1,29 +1,34 @@
-/** autopatch.conf as it is shipped: every key with its default, all commented out. */
-export const DEFAULT_CONFIG = `# AutoPatch on this host. Every key is optional; what stands here is its default.
-# This file must belong to root and be writable by root alone.
+import { CONFIG_KEYS } from "../host/config.ts";
 
-# debug, info, warn or error
-#AUTOPATCH_LOG_LEVEL=info
-
-# Backups before each change, and how many days they are kept.
-#AUTOPATCH_BACKUP_ENABLED=true
-#AUTOPATCH_BACKUP_RETENTION_DAYS=30
-
-# For commands typed on this host; a run brings its own.
-#AUTOPATCH_CRITICAL_PACKAGES="apache2 nginx mysql postgresql"
-#AUTOPATCH_CONFFILES=keep
-#AUTOPATCH_SECURITY_ONLY=false
-# Names, or globs such as linux-*; an empty AUTOPATCH_ALLOW allows everything.
-#AUTOPATCH_ALLOW=""
-#AUTOPATCH_DENY=""
-# Days since this host first saw an update.
-#AUTOPATCH_MINIMUM_AGE_DAYS=0
-#AUTOPATCH_LOCK_WAIT_SECONDS=300
-#AUTOPATCH_MINIMUM_FREE_PERCENT=20
-#AUTOPATCH_MAXIMUM_METADATA_AGE_DAYS=400
-
-# Where the instance's metadata and SSM do not say it, or say it wrong:
-#AWS_REGION=eu-west-3
-#AWS_ENDPOINT_URL=https://vpce-0123456789abcdef0.example
-#AWS_EC2_METADATA_SERVICE_ENDPOINT=http://169.254.169.254
+const HEAD = `# AutoPatch on this host; see autopatch.conf(5). Every key is optional; what stands here is its default,
+# or an example where there is none. This file must belong to root and be writable by root alone.
 `;
+
+export interface ConfigKey {
+  readonly name: string;
+  readonly description: string;
+  /** As it is written in the file: its default, or an example of one that has none. */
+  readonly written: string;
+  readonly hasDefault: boolean;
+}
+
+/** The keys of autopatch.conf, as the shipped file and the manual page tell of them. */
+export function configKeys(): ConfigKey[] {
+  return Object.entries(CONFIG_KEYS).map(([name, schema]) => {
+    const { description, example } = schema.meta() ?? {};
+    if (description === undefined) throw new Error(`agent/host/config.ts: ${name} has no description`);
+    const byDefault: unknown = schema.parse(undefined);
+    const hasDefault = byDefault !== undefined;
+    return { name, description, hasDefault, written: write(hasDefault ? byDefault : example) };
+  });
+}
+
+/** autopatch.conf as it is shipped: every key with its default, all commented out. */
+export function defaultConfig(): string {
+  const entries = configKeys().map(({ name, description, written }) => `\n# ${description}\n#${name}=${written}\n`);
+  return HEAD + entries.join("");
+}
+
+function write(value: unknown): string {
+  return Array.isArray(value) ? JSON.stringify(value.join(" ")) : String(value);
+}

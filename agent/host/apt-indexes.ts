@@ -8,6 +8,8 @@ import type { Machine } from "./machine.ts";
 /** One downloaded Packages index and the Release file it belongs to. */
 export interface PackagesIndex {
   readonly baseUri: string;
+  /** What the names of its packages' files are relative to; ends with a slash. */
+  readonly root: string;
   /** Its name in the Release file: `main/binary-amd64/Packages`. */
   readonly metaKey: string;
   /** File on the host; may be compressed. */
@@ -39,7 +41,13 @@ export function parseIndexTargets(stdout: string): PackagesIndex[] {
     if (name === "" || at < 0 || !/^(\.[a-z0-9]+)?$/.test(file.slice(at + name.length))) {
       throw new Failure("signatureInvalid", `${file}: no Release file can be told for the index ${metaKey}`);
     }
-    return { baseUri: need("Base-URI"), metaKey, file, prefix: file.slice(0, at) };
+    return {
+      baseUri: need("Base-URI"),
+      root: need("Repo-URI").replace(/\/*$/, "/"),
+      metaKey,
+      file,
+      prefix: file.slice(0, at),
+    };
   });
 }
 
@@ -71,6 +79,8 @@ export function releaseFileOf(
 export interface IndexedPackage {
   readonly sha256: string;
   readonly size: number;
+  /** Of its .deb, below the repository's root. */
+  readonly filename: string;
 }
 
 /** Pure: the stanzas of the wanted packages, by `name architecture version`; the same version may stand there more than once. */
@@ -94,6 +104,10 @@ function collect(stanza: string, wanted: ReadonlySet<string>, found: Map<string,
   if (fields === undefined) return;
   const key = `${fields.get("Package")} ${fields.get("Architecture")} ${fields.get("Version")}`;
   if (!wanted.has(key)) return;
-  const entry = { sha256: (fields.get("SHA256") ?? "").toLowerCase(), size: Number(fields.get("Size")) };
+  const entry = {
+    sha256: (fields.get("SHA256") ?? "").toLowerCase(),
+    size: Number(fields.get("Size")),
+    filename: fields.get("Filename") ?? "",
+  };
   found.set(key, [...(found.get(key) ?? []), entry]);
 }

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { parseStanzas } from "./apt-output.ts";
-import { codeOf, onMachine } from "./files.ts";
+import { codeOf, onMachine, readTrusted } from "./files.ts";
 import type { Machine } from "./machine.ts";
 
 /** One repository of the host's configuration: one URI with one suite. */
@@ -11,9 +11,28 @@ export interface AptSource {
   readonly suite: string;
   /** As written: paths, fingerprints, or a whole key block; null for the keys in trusted.gpg.d. */
   readonly signedBy: string | null;
+  /** Names of the options by which it is held to less than a signed and fresh Release file: `trusted`, `allow-insecure`. */
+  readonly weakened: readonly string[];
 }
 
-/** Every enabled binary repository, from both formats; nothing is ever written there. */
+/** Options of sources.list(5) that take a guard away, and the value that does. */
+const WEAKENING: Readonly<Record<string, RegExp>> = {
+  trusted: /^(yes|true|with|on|enable|1)$/i,
+  "allow-insecure": /^(yes|true|with|on|enable|1)$/i,
+  "allow-weak": /^(yes|true|with|on|enable|1)$/i,
+  "allow-downgrade-to-insecure": /^(yes|true|with|on|enable|1)$/i,
+  "check-valid-until": /^(no|false|without|off|disable|0)$/i,
+  "check-date": /^(no|false|without|off|disable|0)$/i,
+};
+
+function weakenedBy(option: (name: string) => string | undefined): string[] {
+  return Object.keys(WEAKENING).filter((name) => WEAKENING[name]?.test(option(name)?.trim() ?? "") === true);
+}
+
+/**
+ * Every enabled binary repository, from both formats; nothing is ever written there.
+ * @throws Failure `pathUnsafe` for a file that anybody but root could have written: it names the keys to trust
+ */
 export function readAptSources(machine: Pick<Machine, "root">): AptSource[] {
   const folder = "/etc/apt/sources.list.d";
   const files = ["/etc/apt/sources.list", ...list(machine, folder).map((name) => `${folder}/${name}`)];
@@ -35,7 +54,8 @@ export function parseDeb822Sources(text: string, file: string): AptSource[] {
     if (!words("Types").includes("deb") || /^(no|false|0|off|disable)$/i.test(field(fields, "Enabled") ?? ""))
       return [];
     const signedBy = field(fields, "Signed-By")?.trim() || null;
-    return words("URIs").flatMap((uri) => words("Suites").map((suite) => ({ file, uri, suite, signedBy })));
+    const weakened = weakenedBy((name) => field(fields, name));
+    return words("URIs").flatMap((uri) => words("Suites").map((suite) => ({ file, uri, suite, signedBy, weakened })));
   });
 }
 
@@ -45,8 +65,8 @@ export function parseOneLineSources(text: string, file: string): AptSource[] {
     const match = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)/.exec(line.replace(/#.*/, ""));
     if (match === null) return [];
     const [, options = "", uri = "", suite = ""] = match;
-    const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(options)?.[1] ?? null;
-    return [{ file, uri, suite, signedBy }];
+    const option = (name: string) => new RegExp(`(?:^|\\s)${name}=(\\S+)`, "i").exec(options)?.[1];
+    return [{ file, uri, suite, signedBy: option("signed-by") ?? null, weakened: weakenedBy(option) }];
   });
 }
 
@@ -86,7 +106,7 @@ function list(machine: Pick<Machine, "root">, folder: string): string[] {
 
 function read(machine: Pick<Machine, "root">, file: string): string {
   try {
-    return readFileSync(onMachine(machine, file), "utf8");
+    return readTrusted(machine, file).toString("utf8");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return "";
     throw error;

@@ -5,6 +5,7 @@ import type { AptFacts, PackagePolicy, Simulation, VersionDetails } from "../pat
 import { compareVersions } from "../patch/debian-version.ts";
 import { parseDetails, parsePolicies, parseSimulation, parseUris } from "./apt-output.ts";
 import { dpkgPackages, nativeArchitecture } from "./dpkg.ts";
+import { requireEnded } from "./ended.ts";
 import type { ExecResult } from "./exec.ts";
 import { ownFolder } from "./files.ts";
 import type { Machine } from "./machine.ts";
@@ -128,7 +129,7 @@ async function plan(machine: Machine, program: string, args: readonly string[], 
   if (result.timedOut) {
     throw new Failure("resolverTimedOut", `${what} did not end within ${RESOLVER_DEADLINE_MS / 1000} s`);
   }
-  if (result.exitCode !== 0) throw new Failure("resolverFailed", `${what}: ${aptProblem(result)}`);
+  if (requireEnded(result).exitCode !== 0) throw new Failure("resolverFailed", `${what}: ${aptProblem(result)}`);
   return result;
 }
 

@@ -1,6 +1,6 @@
-import { statfsSync, statSync } from "node:fs";
+import { readdirSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { lstatOrNull, onMachine } from "./files.ts";
+import { codeOf, lstatOrNull, onMachine } from "./files.ts";
 import type { Machine } from "./machine.ts";
 
 /** The file system a path lies on. */
@@ -30,4 +30,19 @@ export function fileSystemOf(machine: Pick<Machine, "root">, path: string): File
     freeInodes: fs.ffree,
     countsInodes: fs.files > 0,
   };
+}
+
+/** Bytes of a file, or of a folder and everything in it, as `du -b` counts them; links are not followed. What vanishes meanwhile is nothing. */
+export function bytesBelow(machine: Pick<Machine, "root">, path: string): number {
+  const stat = lstatOrNull(onMachine(machine, path));
+  if (stat === null) return 0;
+  if (!stat.isDirectory()) return stat.size;
+  let names: string[];
+  try {
+    names = readdirSync(onMachine(machine, path));
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return 0;
+    throw error;
+  }
+  return names.reduce((sum, name) => sum + bytesBelow(machine, `${path}/${name}`), stat.size);
 }

@@ -20,7 +20,7 @@ const FORMAT = "${Package}\\t${Architecture}\\t${Version}\\t${db:Status-Abbrev}\
 /** Every package dpkg knows, removed ones with their configuration left included. */
 export async function dpkgPackages(machine: Machine): Promise<DpkgPackage[]> {
   const result = await machine.exec("dpkg-query", ["-W", `-f=${FORMAT}`], { deadlineMs: 60_000 });
-  if (result.exitCode !== 0) throw new Failure("internal", `dpkg-query: ${result.stderr.trim()}`);
+  if (requireEnded(result).exitCode !== 0) throw new Failure("internal", `dpkg-query: ${result.stderr.trim()}`);
   return parseDpkgQuery(result.stdout);
 }
 
@@ -35,10 +35,34 @@ export function parseDpkgQuery(stdout: string): DpkgPackage[] {
     });
 }
 
+/** The source package that an installed package was built from. */
+export interface InstalledSource {
+  readonly name: string;
+  readonly architecture: string;
+  readonly source: string;
+  /** The source's version: `2.03.16-2` where dmsetup's own is `2:1.02.185-2`. */
+  readonly sourceVersion: string;
+}
+
+/** What every installed package was built from. */
+export async function installedSources(machine: Machine): Promise<InstalledSource[]> {
+  const format = "${Package}\\t${Architecture}\\t${source:Package}\\t${source:Version}\\n";
+  const result = await machine.exec("dpkg-query", ["-W", `-f=${format}`], { deadlineMs: 60_000 });
+  if (requireEnded(result).exitCode !== 0) throw new Failure("internal", `dpkg-query: ${result.stderr.trim()}`);
+  return result.stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [name = "", architecture = "", source = "", sourceVersion = ""] = line.split("\t");
+      return { name, architecture, source, sourceVersion };
+    });
+}
+
 /** Debian's name of the machine's own architecture. */
 export async function nativeArchitecture(machine: Machine): Promise<string> {
   const result = await machine.exec("dpkg", ["--print-architecture"], { deadlineMs: 10_000 });
-  if (result.exitCode !== 0) throw new Failure("internal", `dpkg --print-architecture: ${result.stderr.trim()}`);
+  if (requireEnded(result).exitCode !== 0)
+    throw new Failure("internal", `dpkg --print-architecture: ${result.stderr.trim()}`);
   return result.stdout.trim();
 }
 
@@ -67,21 +91,4 @@ export function hasDpkgUpdates(machine: Pick<Machine, "root">): boolean {
     if (codeOf(error) === "ENOENT") return false;
     throw error;
   }
-}
-
-/** The fields of a .deb that say what it is, read by dpkg-deb. */
-export interface ControlFields {
-  readonly name: string;
-  readonly version: string;
-  readonly architecture: string;
-}
-
-/** @throws Failure `hashMismatch` when the file is no Debian package. */
-export async function debControl(machine: Machine, deb: string): Promise<ControlFields> {
-  const format = "${Package}\\n${Version}\\n${Architecture}\\n";
-  const result = await machine.exec("dpkg-deb", ["-W", `--showformat=${format}`, deb], { deadlineMs: 60_000 });
-  const [name = "", version = "", architecture = ""] = result.stdout.split("\n");
-  if (requireEnded(result).exitCode !== 0)
-    throw new Failure("hashMismatch", `${deb} is no Debian package: ${result.stderr.trim()}`);
-  return { name, version, architecture };
 }

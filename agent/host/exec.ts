@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Writable } from "node:stream";
 
 /** How a process is to run. Arguments are always a list: nothing here ever reaches a shell. */
 export interface ExecOptions {
@@ -7,14 +8,19 @@ export interface ExecOptions {
   /** The complete environment; LC_ALL=C is added unless it is set here. @default PATH and HOME of this process */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Written to stdin, which is then closed. @default stdin is /dev/null */
-  readonly input?: string | Uint8Array;
+  /** Written to stdin as fast as the child reads, then stdin is closed. @default stdin is /dev/null */
+  readonly input?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** Bytes kept of stdout and of stderr; what exceeds it is dropped from the front, so that the last lines stay. @default 16 MiB */
   readonly maxOutputBytes?: number;
   /** Called with each chunk of stderr as it comes, for progress. */
   readonly onStderr?: (chunk: string) => void;
   /** Called with each chunk of stdout as it comes, for progress. */
   readonly onStdout?: (chunk: string) => void;
+  /**
+   * Takes stdout as it comes, byte for byte; nothing of it is kept then. While a promise it returned is open no more is read, but
+   * for what the child had written when it exited. An error it throws, or one of `input`, ends the process group and is thrown by the call.
+   */
+  readonly onBytes?: (chunk: Buffer) => void | Promise<void>;
   /** Ends the process group early when aborted. */
   readonly signal?: AbortSignal;
 }
@@ -46,10 +52,17 @@ export class CommandNotFound extends Error {
 }
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const SYSTEM_FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** cron's own PATH is /usr/bin:/bin: logrotate, ldconfig and nft are not in it, and dpkg refuses to work without what is in sbin. */
+function searchPath(): string {
+  const folders = (process.env.PATH ?? DEFAULT_PATH).split(":");
+  return [...folders, ...SYSTEM_FOLDERS.filter((one) => !folders.includes(one))].join(":");
+}
 
 /** The environment of every child: a fixed locale, so that what programs print can be read, and nothing inherited by chance. */
 export function childEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { PATH: process.env.PATH ?? DEFAULT_PATH, HOME: process.env.HOME ?? "/root", LC_ALL: "C", ...extra };
+  return { PATH: searchPath(), HOME: process.env.HOME ?? "/root", LC_ALL: "C", ...extra };
 }
 
 /**
@@ -65,7 +78,14 @@ export const exec: Exec = async (file, args, options) => {
     detached: true,
   });
   const limit = options.maxOutputBytes ?? 16 * 1024 * 1024;
-  const stdout = keepTail(child.stdout, limit, options.onStdout);
+  let broken: { readonly error: unknown } | null = null;
+  const fail = (error: unknown) => {
+    broken ??= { error };
+    stop();
+  };
+  const { onBytes } = options;
+  const stdout = onBytes === undefined ? keepTail(child.stdout, limit, options.onStdout) : () => "";
+  if (onBytes !== undefined) passOn(child.stdout, onBytes, fail);
   const stderr = keepTail(child.stderr, limit, options.onStderr);
   let timedOut = false;
   const timer = setTimeout(() => {
@@ -87,10 +107,12 @@ export const exec: Exec = async (file, args, options) => {
   if (options.input !== undefined) {
     // A child that exits without reading its input is its own affair: its exit code tells.
     child.stdin?.on("error", () => {});
-    child.stdin?.end(options.input);
+    if (typeof options.input === "string" || options.input instanceof Uint8Array) child.stdin?.end(options.input);
+    else if (child.stdin !== null) feed(child.stdin, options.input).catch(fail);
   }
   try {
     const [exitCode, signal] = await ended(child, file);
+    if (broken !== null) throw (broken as { error: unknown }).error;
     return {
       command: [file, ...args],
       exitCode,
@@ -106,6 +128,39 @@ export const exec: Exec = async (file, args, options) => {
     options.signal?.removeEventListener("abort", onAbort);
   }
 };
+
+/**
+ * Runs a program and hands its stdout, as it comes, to a reader that may stop before the end; then, or at the deadline, its
+ * process group gets SIGKILL. How it ended is not judged: a reader that wants the whole must know the end when it sees it.
+ * @throws CommandNotFound when it cannot be started, and what the reader throws
+ */
+export async function readOutput<T>(
+  file: string,
+  args: readonly string[],
+  options: Pick<ExecOptions, "deadlineMs">,
+  read: (stdout: AsyncIterable<Buffer>) => Promise<T>,
+): Promise<T> {
+  const child = spawn(file, [...args], {
+    env: childEnvironment(),
+    stdio: ["ignore", "pipe", "ignore"],
+    detached: true,
+  });
+  const stop = () => {
+    if (child.exitCode === null && child.signalCode === null) killGroup(child);
+  };
+  const timer = setTimeout(stop, options.deadlineMs);
+  running.add(child);
+  const missing = new Promise<never>((_, reject) => {
+    child.once("error", (error) => reject(new CommandNotFound(file, error)));
+  });
+  try {
+    return await Promise.race([read(child.stdout), missing]);
+  } finally {
+    clearTimeout(timer);
+    stop();
+    running.delete(child);
+  }
+}
 
 /** Children of `exec` that have not ended. They are in process groups of their own, so that a signal to us does not reach them. */
 const running = new Set<ChildProcess>();
@@ -144,6 +199,37 @@ function ended(child: ChildProcess, file: string): Promise<[number | null, NodeJ
     child.once("error", (error) => reject(new CommandNotFound(file, error)));
     child.once("close", (exitCode, signal) => resolve([exitCode, signal]));
   });
+}
+
+function passOn(
+  stream: NodeJS.ReadableStream | null,
+  onBytes: (chunk: Buffer) => void | Promise<void>,
+  fail: (error: unknown) => void,
+): void {
+  stream?.on("data", (chunk: Buffer) => {
+    try {
+      const busy = onBytes(chunk);
+      if (busy === undefined) return;
+      stream.pause();
+      busy.then(() => stream.resume(), fail);
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+async function feed(stdin: Writable, source: AsyncIterable<Uint8Array>): Promise<void> {
+  let goOn = () => {};
+  for (const event of ["drain", "close"]) stdin.on(event, () => goOn());
+  for await (const bytes of source) {
+    // The child has ended, or reads no more.
+    if (stdin.destroyed) return;
+    if (stdin.write(bytes) || stdin.destroyed) continue;
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+  }
+  stdin.end();
 }
 
 function keepTail(

@@ -37,29 +37,38 @@ export interface Wanted {
  * Fetches several locked .debs with one call of apt's downloader: one name look-up and one connection for all of them. What
  * did not come, or not as locked, is left to `fetchDeb`, which tries again and says why.
  * @param deadlineMs for all of them together
- * @returns those that are in the archives now
+ * @param folder where they are kept
+ * @returns those that are there now
  */
 export async function fetchTogether(
   machine: Machine,
   wanted: readonly Wanted[],
   deadlineMs: number,
+  folder: string = HOST_PATHS.archives,
 ): Promise<readonly Wanted[]> {
   const largest = Math.max(...wanted.map(({ entry }) => entry.size));
   await download(machine, wanted, largest, deadlineMs);
-  return wanted.filter(({ entry }) => keep(machine, entry) === null);
+  return wanted.filter(({ entry }) => keep(machine, entry, folder) === null);
 }
 
 /**
- * Fetches one locked .deb into the archives, by apt's own downloader (its proxies, certificates and mirrors), and keeps it
- * only when its bytes are the locked ones.
+ * Fetches one locked .deb, by apt's own downloader (its proxies, certificates and mirrors), and keeps it only when its bytes
+ * are the locked ones.
  * @param deadlineMs for all attempts together
+ * @param folder where it is kept
  * @throws Failure `downloadFailed`, `hashMismatch`
  */
-export async function fetchDeb(machine: Machine, uri: string, entry: LockEntry, deadlineMs: number): Promise<void> {
+export async function fetchDeb(
+  machine: Machine,
+  uri: string,
+  entry: LockEntry,
+  deadlineMs: number,
+  folder: string = HOST_PATHS.archives,
+): Promise<void> {
   const until = machine.clock.now().getTime() + deadlineMs;
   for (let attempt = 1; ; attempt++) {
     const left = until - machine.clock.now().getTime();
-    const failure = await tryFetch(machine, uri, entry, Math.max(1_000, left));
+    const failure = await tryFetch(machine, { uri, entry }, Math.max(1_000, left), folder);
     if (failure === null) return;
     const more = failure.transient && attempt < ATTEMPTS && left > PAUSE_MS * attempt;
     if (!more) throw failure.failure;
@@ -70,15 +79,15 @@ export async function fetchDeb(machine: Machine, uri: string, entry: LockEntry, 
 
 async function tryFetch(
   machine: Machine,
-  uri: string,
-  entry: LockEntry,
+  { uri, entry }: Wanted,
   deadlineMs: number,
+  folder: string,
 ): Promise<{ failure: Failure; transient: boolean } | null> {
   const what = `${entry.name} ${entry.version} from ${uri}`;
   const partial = `${PARTIAL}/${entry.file}`;
   const result = await download(machine, [{ uri, entry }], entry.size, deadlineMs);
   if (result.exitCode === 0 && !result.timedOut) {
-    const found = keep(machine, entry);
+    const found = keep(machine, entry, folder);
     if (found === null) return null;
     const message = `${what}: ${found}, expected ${entry.size} bytes with ${entry.sha256}`;
     return { failure: new Failure("hashMismatch", message), transient: false };
@@ -123,15 +132,15 @@ function download(
   return machine.exec("prlimit", [`--fsize=${largest}`, ...helper], { deadlineMs });
 }
 
-/** Takes a downloaded file into the archives if its bytes are the locked ones; else says what they are. */
-function keep(machine: Machine, entry: LockEntry): string | null {
+/** Takes a downloaded file into a folder of ours if its bytes are the locked ones; else says what they are. */
+function keep(machine: Machine, entry: LockEntry, folder: string): string | null {
   const full = onMachine(machine, `${PARTIAL}/${entry.file}`);
   if (lstatOrNull(full) === null) return "nothing came";
   const bytes = readPartial(full, entry.size);
   const found = createHash("sha256").update(bytes).digest("hex");
   rmSync(full, { force: true });
   if (bytes.length !== entry.size || found !== entry.sha256) return `${bytes.length} bytes with SHA-256 ${found}`;
-  writeOwn(machine, `${HOST_PATHS.archives}/${entry.file}`, bytes);
+  writeOwn(machine, `${folder}/${entry.file}`, bytes);
   return null;
 }
 

@@ -1,4 +1,5 @@
 import { Failure } from "../../contract/failures.ts";
+import { requireEnded } from "./ended.ts";
 import type { Machine } from "./machine.ts";
 import { packageLockHolder } from "./package-locks.ts";
 
@@ -27,7 +28,7 @@ const LONGEST_MS = 60 * 60_000;
 /**
  * Does some work while no other program can change packages.
  * @param waitSeconds how long to wait for whoever holds the locks
- * @throws Failure `packageLockHeld` naming the holder, `toolMissing`
+ * @throws Failure `packageLockHeld` naming the holder, `toolMissing`, `programKilled`
  */
 export async function withPackageLocks<T>(machine: Machine, waitSeconds: number, work: () => Promise<T>): Promise<T> {
   const until = machine.clock.now().getTime() + waitSeconds * 1_000;
@@ -68,6 +69,6 @@ async function tryHold(machine: Machine): Promise<(() => Promise<void>) | null> 
       await running;
     };
   }
-  if (first.exitCode === HELD_ELSEWHERE) return null;
+  if (requireEnded(first).exitCode === HELD_ELSEWHERE) return null;
   throw new Failure("toolMissing", `perl could not lock ${FILES.join(" and ")}: ${first.stderr.trim()}`);
 }

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { onMachine } from "./files.ts";
 import type { Machine } from "./machine.ts";
 
@@ -13,6 +14,33 @@ export interface Release {
 /** The kernel's id of this boot. */
 export function bootId(machine: Pick<Machine, "root">): string {
   return readFileSync(onMachine(machine, "/proc/sys/kernel/random/boot_id"), "utf8").trim();
+}
+
+/** Tells this machine from others; not its machine-id, which is nobody else's business. Null where there is none. */
+export function machineDigest(machine: Pick<Machine, "root">): string | null {
+  const full = onMachine(machine, "/etc/machine-id");
+  const id = existsSync(full) ? readFileSync(full, "utf8").trim() : "";
+  return /^[0-9a-f]{32}$/.test(id) ? createHash("sha256").update(`autopatch ${id}`).digest("hex") : null;
+}
+
+/** Milliseconds since boot, by the clock that goes on while the machine sleeps and that nobody can set. */
+export function uptimeMs(machine: Pick<Machine, "root">): number {
+  return Number(readFileSync(onMachine(machine, "/proc/uptime"), "utf8").split(" ")[0]) * 1_000;
+}
+
+/** What `uname -r` and the kernel's own word on its package say. */
+export interface RunningKernel {
+  /** `6.1.0-35-amd64` */
+  readonly release: string;
+  /** `6.1.137-1`; null when the kernel does not say. */
+  readonly packageVersion: string | null;
+}
+
+export function runningKernel(machine: Pick<Machine, "root">): RunningKernel {
+  const read = (path: string) => readFileSync(onMachine(machine, path), "utf8").trim();
+  // Debian puts it into the build's version, `#1 SMP PREEMPT_DYNAMIC Debian 6.1.137-1 (2025-05-07)`.
+  const packageVersion = / Debian (\S+)/.exec(read("/proc/sys/kernel/version"))?.[1] ?? null;
+  return { release: read("/proc/sys/kernel/osrelease"), packageVersion };
 }
 
 export function osRelease(machine: Pick<Machine, "root">): Release {

@@ -1,24 +1,19 @@
-import {
-  closeSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { linkSync, mkdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
-import { HOST_PATHS } from "../../contract/names.ts";
 import { codeOf, lstatOrNull, onMachine } from "./files.ts";
 import type { Machine } from "./machine.ts";
-import { TAR_END, tarMembers } from "./tar.ts";
+import { TAR_END, type TarMember } from "./tar.ts";
 import { unpackTar } from "./tar-program.ts";
 
 /** Name of the folder at the top of each file system where files wait until they are renamed to their places. */
 export const STAGE = ".autopatch-restore";
-const WORK = `${HOST_PATHS.backups}/.restore`;
+
+/** A member of a tar archive with all its bytes, headers and padding included. */
+export interface RawMember {
+  readonly path: string;
+  readonly type: TarMember["type"];
+  readonly raw: readonly Buffer[];
+}
 
 /** A file or link to be put back. */
 export interface PathToPutBack {
@@ -30,8 +25,8 @@ export interface PathToPutBack {
 }
 
 export interface PutBack {
-  /** An uncompressed archive that holds all of the paths and folders. */
-  readonly archive: () => AsyncIterable<Buffer>;
+  /** Those of some paths that are kept, each once, in any order. */
+  members(paths: ReadonlySet<string>): AsyncIterable<RawMember>;
   readonly paths: readonly PathToPutBack[];
   /** Folders to be made or mended, parents first. */
   readonly folders: readonly string[];
@@ -49,18 +44,12 @@ export interface PutBack {
  */
 export async function putBack(machine: Machine, work: PutBack): Promise<string[]> {
   const full = (path: string) => onMachine(machine, path);
-  rmSync(full(WORK), { recursive: true, force: true });
-  mkdirSync(full(WORK), { mode: 0o700 });
-  const stages = new Set<string>();
   const stageOf = new Map<string, string>();
-  const folderOnly = new Set(work.folders);
+  const known = new Map<string, string>();
+  for (const { path } of work.paths) stageOf.set(path, stageFor(machine, path, known));
+  const stages = new Set(stageOf.values());
   try {
-    for (const { path } of work.paths) {
-      const stage = stageFor(machine, path, folderOnly);
-      stageOf.set(path, stage);
-      stages.add(stage);
-    }
-    await unpackStages(machine, work, stageOf, [...stages]);
+    const folders = await unpackStages(machine, work, stageOf, [...stages]);
 
     for (const folder of work.folders) makeFolder(full(folder));
     for (const { path, as = path } of work.paths) {
@@ -74,57 +63,79 @@ export async function putBack(machine: Machine, work: PutBack): Promise<string[]
     const left = work.remove.filter((path) => !gone(path) && !removePath(full(path)));
     for (const stage of stages) rmSync(full(stage), { recursive: true, force: true });
     // Folders last: everything above has moved their times.
-    await unpackTar(machine, `${WORK}/folders.tar`, "/");
+    await unpackTar(machine, archiveOf(folders), "/");
     for (const stage of stages) await machine.exec("sync", ["--file-system", dirname(stage)], { deadlineMs: 600_000 });
     return left;
   } finally {
     for (const stage of stages) rmSync(full(stage), { recursive: true, force: true });
-    rmSync(full(WORK), { recursive: true, force: true });
   }
 }
 
+/**
+ * Unpacks every path into its stage, straight from the packs.
+ * @returns the folders that are to be made or given back their times; small, as a folder has no content
+ */
 async function unpackStages(
   machine: Machine,
   work: PutBack,
   stageOf: ReadonlyMap<string, string>,
   stages: readonly string[],
-): Promise<void> {
-  const file = (index: number) => `${WORK}/${index}.tar`;
-  const handles = new Map(stages.map((stage, i) => [stage, openSync(onMachine(machine, file(i)), "wx", 0o600)]));
-  const folders = openSync(onMachine(machine, `${WORK}/folders.tar`), "wx", 0o600);
+): Promise<RawMember[]> {
   const timed = new Set([...work.folders, ...work.times, ...stages.map((stage) => dirname(stage))]);
-  try {
-    for await (const member of tarMembers(work.archive())) {
-      const folder = member.type === "directory" && timed.has(member.path);
-      const handle = folder ? folders : handles.get(stageOf.get(member.path) ?? "");
-      if (handle === undefined) continue;
-      writeAll(handle, member.head);
-      for await (const { bytes } of member.body) writeAll(handle, bytes);
+  for (const path of stageOf.keys()) timed.delete(path);
+  const folders: RawMember[] = [];
+  const keepFolders = async function* (members: AsyncIterable<RawMember>) {
+    for await (const member of members) {
+      if (!timed.has(member.path)) yield member;
+      else if (member.type === "directory") folders.push(member);
     }
-    for (const handle of [...handles.values(), folders]) writeAll(handle, TAR_END);
-  } finally {
-    for (const handle of [...handles.values(), folders]) closeSync(handle);
-  }
+  };
   for (const [i, stage] of stages.entries()) {
     rmSync(onMachine(machine, stage), { recursive: true, force: true });
     mkdirSync(onMachine(machine, stage), { mode: 0o700 });
-    await unpackTar(machine, file(i), stage);
-    rmSync(onMachine(machine, file(i)));
+    const paths = new Set([...stageOf].filter(([, its]) => its === stage).map(([path]) => path));
+    const members = i === 0 ? keepFolders(work.members(new Set([...paths, ...timed]))) : work.members(paths);
+    await unpackTar(machine, archiveOf(members), stage);
   }
+  if (stages.length === 0) for await (const _ of keepFolders(work.members(timed)));
+  return folders;
 }
 
-/** The staging folder on the file system of a path: a rename cannot cross to another. */
-function stageFor(machine: Machine, path: string, made: ReadonlySet<string>): string {
+/** The members as one archive. Those that lie side by side in a frame go as one piece: they are not copied together. */
+async function* archiveOf(members: AsyncIterable<RawMember> | Iterable<RawMember>): AsyncGenerator<Buffer> {
+  let piece: Buffer = Buffer.alloc(0);
+  for await (const { raw } of members) {
+    for (const next of raw) {
+      if (next.buffer === piece.buffer && next.byteOffset === piece.byteOffset + piece.length) {
+        piece = Buffer.from(piece.buffer, piece.byteOffset, piece.length + next.length);
+        continue;
+      }
+      if (piece.length > 0) yield piece;
+      piece = next;
+    }
+  }
+  yield piece;
+  yield TAR_END;
+}
+
+/**
+ * The staging folder on the file system of a path: a rename cannot cross to another.
+ * @param known stages by folder, filled as they are found
+ */
+function stageFor(machine: Machine, path: string, known: Map<string, string>): string {
+  const there = known.get(dirname(path));
+  if (there !== undefined) return there;
   let folder = dirname(path);
   // Folders that are yet to be made, or are something else now, lie on the file system of the next one above.
-  while (folder !== "/" && (made.has(folder) || !lstatOrNull(onMachine(machine, folder))?.isDirectory()))
-    folder = dirname(folder);
+  while (folder !== "/" && !lstatOrNull(onMachine(machine, folder))?.isDirectory()) folder = dirname(folder);
   const device = lstatOrNull(onMachine(machine, folder))?.dev;
   for (let above = dirname(folder); folder !== "/"; above = dirname(folder)) {
     if (lstatOrNull(onMachine(machine, above))?.dev !== device) break;
     folder = above;
   }
-  return folder === "/" ? `/${STAGE}` : `${folder}/${STAGE}`;
+  const stage = folder === "/" ? `/${STAGE}` : `${folder}/${STAGE}`;
+  known.set(dirname(path), stage);
+  return stage;
 }
 
 function makeFolder(full: string): void {
@@ -152,8 +163,4 @@ function removePath(full: string): boolean {
     if (codeOf(error) === "ENOTEMPTY" || codeOf(error) === "EEXIST") return false;
     throw error;
   }
-}
-
-function writeAll(fd: number, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
 }

@@ -1,12 +1,12 @@
-import { lstatOrNull, onMachine } from "./files.ts";
+import { requireEnded } from "./ended.ts";
 import type { Machine } from "./machine.ts";
+import { outdatedUnits, ownUnit } from "./mapped-libraries.ts";
+import { divideRestarts, restartLater } from "./restart-services.ts";
+import { hasSystemd } from "./systemd.ts";
+
+export { hasSystemd } from "./systemd.ts";
 
 const DEADLINE_MS = 120_000;
-
-/** Whether systemd is PID 1 here. */
-export function hasSystemd(machine: Pick<Machine, "root">): boolean {
-  return lstatOrNull(onMachine(machine, "/run/systemd/system"))?.isDirectory() ?? false;
-}
 
 /** Names of the active services, sshd and the SSM agent among them; empty where systemd is not PID 1. */
 export async function activeServices(machine: Machine): Promise<string[]> {
@@ -28,43 +28,72 @@ export function parseUnits(stdout: string): string[] {
     .sort();
 }
 
+/** Units that are up for good: what a change may not take away. */
+export interface ServicesBefore {
+  /** Names of services active before the change. */
+  readonly active: readonly string[];
+  /** When the change began. */
+  readonly since: Date;
+  /** The host was booted after the change: everything is younger than it. */
+  readonly rebooted: boolean;
+}
+
 /**
  * After files were put back: units are read again, and those services that were active before and started anew during the change, or
  * stopped, are restarted, since they run what is no longer on disk. Nothing else is touched.
- * @param since when the change began
  * @returns the names of those restarted
  */
-export async function settleServices(machine: Machine, before: readonly string[], since: Date): Promise<string[]> {
-  if (!hasSystemd(machine) || before.length === 0) return [];
+export async function settleServices(machine: Machine, before: ServicesBefore): Promise<string[]> {
+  const { active, since, rebooted } = before;
+  if (!hasSystemd(machine) || active.length === 0) return [];
   await machine.exec("systemctl", ["daemon-reload"], { deadlineMs: DEADLINE_MS });
   const shown = await machine.exec(
     "systemctl",
-    ["show", "--property=Id,Type,ActiveState,ActiveEnterTimestampMonotonic", ...before],
+    ["show", "--property=Id,Type,ActiveState,ActiveEnterTimestampMonotonic", ...active],
     { deadlineMs: DEADLINE_MS },
   );
+  const units = parseShown(shown.stdout);
   const upMs = Number(process.hrtime.bigint() / 1_000_000n);
   const sinceMs = upMs - (machine.clock.now().getTime() - since.getTime());
-  if (sinceMs < 0) machine.log.warn("the host was rebooted since the change: reboot it again to run what was put back");
-  const names = staleServices(parseShown(shown.stdout), sinceMs);
-  for (const name of names) await machine.exec("systemctl", ["restart", name], { deadlineMs: DEADLINE_MS });
-  return names;
+  const stale = rebooted
+    ? [...units.filter(isDown).map(({ name }) => name), ...outdatedUnits(machine).map(({ unit }) => unit)]
+    : staleServices(units, sinceMs);
+  await stopOrphans(machine, active);
+  const { now, later, left } = divideRestarts([...new Set(stale)], ownUnit(machine));
+  for (const name of now) await machine.exec("systemctl", ["restart", name], { deadlineMs: DEADLINE_MS });
+  for (const name of later) await restartLater(machine, name);
+  if (rebooted && left.length > 0)
+    machine.log.warn(`${left.join(", ")} runs what the change had installed: reboot the host to run what was put back`);
+  return now;
 }
 
-/** A restart of these in the middle costs more than it mends: sessions, the bus, and the agent that runs us. */
-const LEFT_RUNNING = /^(dbus|polkit|systemd-.*|getty@.*|serial-getty@.*|user@.*|(snap\.)?amazon-ssm-agent.*)\.service$/;
+/** Ends services of packages that are not there any more: nobody could stop them by name after the next reload. */
+async function stopOrphans(machine: Machine, before: readonly string[]): Promise<void> {
+  const added = (await activeServices(machine)).filter((name) => !before.includes(name));
+  if (added.length === 0) return;
+  const shown = await machine.exec("systemctl", ["show", "--property=Id,LoadState", ...added], {
+    deadlineMs: DEADLINE_MS,
+  });
+  for (const stanza of shown.stdout.split(/\n\n+/)) {
+    const name = /^Id=(.*)$/m.exec(stanza)?.[1];
+    if (name === undefined || !/^LoadState=not-found$/m.test(stanza)) continue;
+    await machine.exec("systemctl", ["stop", name], { deadlineMs: DEADLINE_MS });
+    machine.log.info(`stopped ${name}, whose unit is gone again`);
+  }
+}
 
 /**
- * Which services must be restarted. Pure.
- * @param sinceMs when the change began, in milliseconds since boot; negative when the host was booted later
+ * Which services run what is not on disk any more, or are down. Pure.
+ * @param sinceMs when the change began, in milliseconds since boot
  */
 export function staleServices(units: readonly ShownUnit[], sinceMs: number): string[] {
   return units
-    .filter((unit) => unit.type !== "oneshot")
-    .filter(
-      (unit) =>
-        unit.state !== "active" || (sinceMs >= 0 && unit.activeSinceMs >= sinceMs && !LEFT_RUNNING.test(unit.name)),
-    )
+    .filter((unit) => isDown(unit) || (unit.type !== "oneshot" && unit.activeSinceMs >= sinceMs))
     .map((unit) => unit.name);
+}
+
+function isDown({ type, state }: ShownUnit): boolean {
+  return type !== "oneshot" && state !== "active";
 }
 
 export interface ShownUnit {
@@ -89,4 +118,25 @@ export function parseShown(stdout: string): ShownUnit[] {
         activeSinceMs: Math.floor((Number(fields.get("ActiveEnterTimestampMonotonic")) || 0) / 1_000),
       };
     });
+}
+
+/** Names of the units that failed, each with its description. @throws Failure `programKilled`; Error when systemd does not answer */
+export async function failedUnits(machine: Machine): Promise<string[]> {
+  const result = await machine.exec(
+    "systemctl",
+    ["list-units", "--state=failed", "--no-legend", "--plain", "--no-pager", "--full"],
+    { deadlineMs: 10_000 },
+  );
+  if (requireEnded(result).exitCode !== 0) throw new Error(`systemctl: ${result.stderr.trim()}`);
+  return result.stdout.split("\n").flatMap((line) => {
+    const [unit, , , , ...description] = line.trim().split(/\s+/);
+    return unit === undefined || unit === "" ? [] : [`${unit} (${description.join(" ")})`];
+  });
+}
+
+/** Whether a unit is active; false where systemd is not PID 1. */
+export async function isActive(machine: Machine, unit: string): Promise<boolean> {
+  if (!hasSystemd(machine)) return false;
+  const result = await machine.exec("systemctl", ["is-active", "--quiet", unit], { deadlineMs: 10_000 });
+  return requireEnded(result).exitCode === 0;
 }

@@ -1,5 +1,9 @@
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { codeOf, onMachine } from "./files.ts";
+import { type BigIntStats, lstatSync, readlinkSync } from "node:fs";
+import { dirname } from "node:path";
+import { Failure } from "../../contract/failures.ts";
+import { requireEnded } from "./ended.ts";
+import { codeOf, lstatOrNull, onMachine } from "./files.ts";
+import { FIND_FORMAT, FoundPaths } from "./found-paths.ts";
 import type { Machine } from "./machine.ts";
 
 export type PathType = "file" | "directory" | "link" | "other";
@@ -42,49 +46,45 @@ export interface Scope {
   readonly bounded: { readonly parents: readonly string[]; readonly limit: number };
 }
 
-/** Scans the machine. Links are never followed; a path that vanishes meanwhile is passed over. */
-export function scanTree(machine: Pick<Machine, "root">, scope: Scope): Tree {
+const DEADLINE_MS = 10 * 60_000;
+/**
+ * Scans the machine by find(1), which looks at paths two to three times as fast as Node and on another core. Links are never
+ * followed; a path that vanishes meanwhile is passed over.
+ * @throws Failure `programKilled`, `internal` with find's words
+ */
+export async function scanTree(machine: Machine, scope: Scope): Promise<Tree> {
   const paths = new Map<string, PathStat>();
   const skipped: Skipped[] = [];
-  const tops = new Set(scope.tops);
-  const bounded = new Set(scope.bounded.parents);
-
-  const visit = (path: string, device: bigint, into: Map<string, PathStat>): void => {
-    const full = onMachine(machine, path);
-    const stat = bigLstat(full);
-    if (stat === null) return;
-    const why = scope.leftOut[path];
-    if (why !== undefined && !stat.isDirectory()) return;
-    into.set(path, describe(full, stat));
-    if (!stat.isDirectory()) return;
-    if (why !== undefined) skipped.push({ path, why });
-    else if (stat.dev !== device && !tops.has(path))
-      skipped.push({ path, why: "another file system is mounted there" });
-    else for (const name of namesIn(full)) child(path, name, stat.dev, into);
-  };
-  const child = (folder: string, name: string, device: bigint, into: Map<string, PathStat>): void => {
-    const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
-    if (name.includes("\ufffd")) skipped.push({ path, why: "its name is not UTF-8" });
-    else if (!bounded.has(folder)) visit(path, device, into);
-    else {
-      const own = new Map<string, PathStat>();
-      const skippedBefore = skipped.length;
-      visit(path, device, own);
-      if (own.size <= scope.bounded.limit) for (const [key, value] of own) into.set(key, value);
-      else {
-        into.set(path, own.get(path) as PathStat);
-        skipped.splice(skippedBefore);
-        skipped.push({ path, why: `it holds ${own.size} paths, more than ${scope.bounded.limit}` });
-      }
-    }
-  };
-
-  for (const top of scope.tops) {
-    if (paths.has(top)) continue;
-    const stat = bigLstat(onMachine(machine, top));
-    if (stat !== null) visit(top, stat.dev, paths);
-  }
+  const collector = new FoundPaths(scope, paths, skipped);
+  const starts = startingPoints(machine, scope.tops);
+  if (starts.length === 0) return { paths, skipped };
+  const left = Object.keys(scope.leftOut).flatMap((path) => ["-o", "-path", path.slice(1)]);
+  const notEntered = left.length === 0 ? [] : ["-type", "d", "(", ...left.slice(1), ")", "-prune"];
+  const options = ["-xdev", "-ignore_readdir_race", "-printf", FIND_FORMAT, ...notEntered];
+  const result = await machine.exec("find", ["-P", ...starts.map((top) => top.slice(1)), ...options], {
+    deadlineMs: DEADLINE_MS,
+    cwd: onMachine(machine, "/"),
+    onBytes: (chunk) => collector.push(chunk),
+  });
+  const wrong = result.stderr
+    .split("\n")
+    .filter((line) => line !== "" && !line.endsWith(": No such file or directory"));
+  requireEnded(result);
+  if (wrong.length > 0) throw new Failure("internal", `find: exit ${result.exitCode}: ${wrong.slice(0, 3).join("; ")}`);
+  collector.close();
   return { paths, skipped };
+}
+
+/** Those tops that find would not come to by itself: those in no other one, and mounts. */
+function startingPoints(machine: Pick<Machine, "root">, tops: readonly string[]): string[] {
+  const there: string[] = [];
+  for (const top of tops) {
+    const stat = lstatOrNull(onMachine(machine, top));
+    if (stat === null) continue;
+    const inside = there.some((other) => top.startsWith(`${other}/`));
+    if (!inside || stat.dev !== lstatOrNull(onMachine(machine, dirname(top)))?.dev) there.push(top);
+  }
+  return there;
 }
 
 /** One path by lstat, or null when there is nothing. */
@@ -103,15 +103,6 @@ export function untouched(before: PathStat, now: PathStat): boolean {
     return false;
   if (before.mtime !== now.mtime) return false;
   return before.type === "directory" || (before.ctime === now.ctime && before.size === now.size);
-}
-
-function namesIn(full: string): string[] {
-  try {
-    return readdirSync(full);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
-    throw error;
-  }
 }
 
 function bigLstat(full: string): BigIntStats | null {

@@ -7,6 +7,7 @@ import type { Machine } from "../host/machine.ts";
 import { installFailure, lastLines } from "./apt-failure.ts";
 import { verifyArchives } from "./archives.ts";
 import { type ClosedWorld, environment } from "./closed-world.ts";
+import { conffileAnswer, replaceByRule } from "./conffiles.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import type { StepContext } from "./step.ts";
 
@@ -21,25 +22,28 @@ export interface Applied {
 export async function applyLock(context: StepContext, world: ClosedWorld, deadlineMs: number): Promise<Applied> {
   const { machine, policy, runId } = context;
   verifyArchives(machine, world.pooled, `${HOST_PATHS.state}/closed-world/pool`);
-  const conffiles = policy.conffiles === "keep" ? ["--force-confdef", "--force-confold"] : ["--force-confnew"];
+  const keep = conffileAnswer(policy) === "keep";
+  const conffiles = keep ? ["--force-confdef", "--force-confold"] : ["--force-confnew"];
   const options = [
     "Dpkg::Use-Pty=0",
     `DPkg::Lock::Timeout=${policy.lockWaitSeconds}`,
     ...conffiles.map((option) => `Dpkg::Options::=${option}`),
   ].flatMap((option) => ["-o", option]);
   const stopHeartbeat = startHeartbeat(machine);
+  const since = machine.clock.now().getTime();
   try {
     const result = await machine.exec("apt-get", ["--yes", ...world.options, ...options, ...world.command], {
       deadlineMs,
       env: environment({
         [TRANSACTION_VARIABLE]: runId,
-        [policy.conffiles === "keep" ? "UCF_FORCE_CONFFOLD" : "UCF_FORCE_CONFFNEW"]: "1",
+        [keep ? "UCF_FORCE_CONFFOLD" : "UCF_FORCE_CONFFNEW"]: "1",
       }),
       onStdout: (chunk) => tell(machine, chunk),
     });
     if (result.timedOut) await endLeftovers(machine, runId);
     const log = lastLines(result, 40).replaceAll(" | ", "\n");
     if (result.exitCode !== 0) return { failure: installFailure(result, deadlineMs), log };
+    replaceByRule(machine, policy, since);
     return { failure: await notInstalled(machine, world), log };
   } finally {
     stopHeartbeat();

@@ -25,6 +25,9 @@ export function archiveProblem(machine: Pick<Machine, "root">, entry: LockEntry,
   const stat = lstatOrNull(full);
   if (stat === null) return "is not there";
   if (!stat.isFile()) return "is not a plain file";
+  // It is linked, not copied, into the closed world: whoever may write to it could still do so there.
+  if (stat.uid !== (process.geteuid?.() ?? 0) || (stat.mode & 0o022) !== 0)
+    return `belongs to user ${stat.uid} or is writable by others`;
   if (stat.size !== entry.size) return `has ${stat.size} bytes, the lock says ${entry.size}`;
   const found = fileDigest(full);
   return found === entry.sha256 ? null : `has SHA-256 ${found}, the lock says ${entry.sha256}`;

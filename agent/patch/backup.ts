@@ -1,29 +1,25 @@
-import { type Lock, lockDigest } from "../../contract/lock.ts";
+import { Failure } from "../../contract/failures.ts";
+import type { Lock } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
-import { type CreatedBackup, createBackup, planBackup } from "../backup/create.ts";
-import { statusDigest } from "../backup/package-state.ts";
+import { createBackup, planBackup } from "../backup/create.ts";
+import { readPreviousIndex } from "../backup/keep-debs.ts";
+import { PREVIOUS_FILES, previousDetails } from "../backup/previous-debs.ts";
+import { backupFolder } from "../backup/store.ts";
 import { lstatOrNull, onMachine } from "../host/files.ts";
-import { activeServices } from "../host/services.ts";
 import { verifyArchives } from "./archives.ts";
-import { beginTransaction, enter } from "./journal.ts";
+import { beginChange } from "./begin-change.ts";
+import { keepCvesWith } from "./fixed-cves.ts";
+import { enter } from "./journal.ts";
 import { readLock } from "./lock-file.ts";
-import { rehearse } from "./rehearse.ts";
+import { boundTo, rehearsedPaths } from "./rehearsal-record.ts";
 import type { Step, StepAnswer, StepContext } from "./step.ts";
 import { recover, requireClosed } from "./transaction.ts";
-
-export interface BackupOptions {
-  /** Makes the change in a clone of the host first, so that exactly what it touches is kept. @default what the policy says */
-  readonly rehearse?: boolean;
-}
 
 /** The id a dry run answers: no backup is made. */
 const DRY_RUN_ID = "dry-run";
 
-/** Keeps what the lock of this run is about to change. The gate of the install step. */
-export const backup: Step<"backup"> = (context) => backupWith(context, {});
-
-/** The backup step; when the options or the policy ask for it, with a rehearsal of the change before it and of the way back after it. */
-export async function backupWith(context: StepContext, options: BackupOptions): Promise<StepAnswer<"backup">> {
+/** Keeps what the lock of this run is about to change: exactly what its rehearsal touched, when there was one. The gate of the install step. */
+export const backup: Step<"backup"> = async (context): Promise<StepAnswer<"backup">> => {
   const { machine, runId, timed } = context;
   const lock = readLock(machine, runId, context.dryRun);
   if (lock.entries.length + lock.removals.length === 0)
@@ -40,39 +36,38 @@ export async function backupWith(context: StepContext, options: BackupOptions): 
   await recover(context);
   requireClosed(context);
   verifyArchives(machine, lock);
-  const services = await activeServices(machine);
-  const begun = beginTransaction(machine, {
-    runId,
-    lockDigest: lockDigest(lock),
-    services,
-    statusBefore: statusDigest(machine),
-  });
-  const { manifest, bytes } = await rehearsedBackup(
-    context,
-    lock,
-    options.rehearse ?? context.policy.rehearse ?? false,
-  );
+  const { rehearsed, reason } = setToKeep(context, lock);
+  const known = rehearsed === null ? {} : { rehearsed };
+  // Both only look at the host, and a health check may take its time. Neither goes on alone when the other fails.
+  const checks = timed("checks before", () => beginChange(context, lock));
+  const making = createBackup(machine, { runId, lock, ...known, timed });
+  await Promise.allSettled([checks, making]);
+  const begun = await checks;
+  const { manifest, bytes } = await making;
+  keepCvesWith(machine, manifest.id, begun.lockDigest);
   enter(machine, begun, "backedUp", { backupId: manifest.id, statusBefore: manifest.statusDigest });
   const data = { backupId: manifest.id, paths: manifest.entries.length, bytes };
-  return { outcome: { outcome: "succeeded", data }, details: {} };
-}
+  const set = rehearsed === null ? "computed" : "rehearsed";
+  const previous = readPreviousIndex(machine, `${backupFolder(manifest.id)}/${PREVIOUS_FILES.folder}`);
+  const kept = previous === null ? {} : { previousDebs: previousDetails(previous) };
+  return { outcome: { outcome: "succeeded", data }, details: { backup: { set, reason }, ...kept } };
+};
 
-/** @throws Failure of the install step when the change fails in the rehearsal, `rollbackIncomplete` when its undoing does */
-async function rehearsedBackup(context: StepContext, lock: Lock, wanted: boolean): Promise<CreatedBackup> {
-  const { machine, runId, timed } = context;
-  const rehearsal = wanted ? await rehearse(context, lock) : null;
-  if (rehearsal === null || "impossible" in rehearsal) {
-    if (rehearsal !== null)
-      machine.log.warn(`no rehearsal, what to keep is computed from lists and scripts alone: ${rehearsal.impossible}`);
-    return await createBackup(machine, { runId, lock, timed });
+/**
+ * The paths of the rehearsal while it is still one of this change on this host; else they are computed, and why.
+ * @throws Failure `rehearsalFailed` when the policy allows no change that was not rehearsed
+ */
+function setToKeep(
+  { machine, policy }: StepContext,
+  lock: Lock,
+): { readonly rehearsed: readonly string[] | null; readonly reason: string | null } {
+  const found = rehearsedPaths(machine, boundTo(machine, lock, policy));
+  if ("paths" in found) {
+    machine.log.info(`what to keep is known from the rehearsal: ${found.paths.length} paths change`);
+    return { rehearsed: found.paths, reason: null };
   }
-  const { paths } = rehearsal;
-  try {
-    const created = await createBackup(machine, { runId, lock, rehearsed: paths, timed });
-    await rehearsal.wayBack(created.manifest.id);
-    machine.log.info(`rehearsed: the change touches ${paths.length} paths, and the way back is identical`);
-    return created;
-  } finally {
-    await rehearsal.close();
-  }
+  if (policy.rehearse === "required")
+    throw new Failure("rehearsalFailed", `the policy requires a rehearsal: ${found.why}; send the rehearse step again`);
+  machine.log.info(`what to keep is computed from lists and scripts: ${found.why}`);
+  return { rehearsed: null, reason: found.why };
 }

@@ -2,7 +2,9 @@ import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:f
 import { Failure } from "../../contract/failures.ts";
 import type { Lock, LockEntry } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
+import { preferencesText } from "../backup/previous-debs.ts";
 import { parseSimulation } from "../host/apt-output.ts";
+import { allDebFacts, type DebFacts } from "../host/deb-facts.ts";
 import { requireEnded } from "../host/ended.ts";
 import { codeOf, onMachine, ownFolder } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
@@ -25,27 +27,34 @@ export interface ClosedWorld {
 
 /**
  * Makes a repository of exactly the locked files, in a folder only root can enter, and checks each byte there.
+ * @param archives where the files of the lock lie
  * @throws Failure `hashMismatch`, `installFailed`
  */
-export async function openClosedWorld(machine: Machine, lock: Lock): Promise<ClosedWorld> {
+export async function openClosedWorld(
+  machine: Machine,
+  lock: Lock,
+  archives: string = HOST_PATHS.archives,
+): Promise<ClosedWorld> {
   closeClosedWorld(machine);
   ownFolder(machine, HOST_PATHS.state, 0o700);
-  ownFolder(machine, HOST_PATHS.archives);
+  ownFolder(machine, archives);
   for (const folder of [WORLD, POOL, `${WORLD}/lists`, `${WORLD}/lists/partial`, `${WORLD}/cache`])
     mkdirSync(onMachine(machine, folder), { mode: 0o700 });
   mkdirSync(onMachine(machine, `${WORLD}/cache/archives/partial`), { recursive: true, mode: 0o700 });
   // Plain names: the archive's own may hold percent signs, which apt would take for an encoding.
   const pooled = { ...lock, entries: lock.entries.map((entry, i) => ({ ...entry, file: `${i}-${entry.name}.deb` })) };
   for (const [i, entry] of lock.entries.entries())
-    place(machine, `${HOST_PATHS.archives}/${entry.file}`, `${POOL}/${pooled.entries[i]?.file}`);
+    place(machine, `${archives}/${entry.file}`, `${POOL}/${pooled.entries[i]?.file}`);
   verifyArchives(machine, pooled, POOL);
 
-  const stanzas = await Promise.all(pooled.entries.map((entry) => stanza(machine, entry)));
+  const debs = pooled.entries.map(({ file, sha256 }) => ({ path: `${POOL}/${file}`, sha256 }));
+  const facts = await allDebFacts(machine, debs);
+  const stanzas = pooled.entries.map((entry, i) => stanza(entry, facts[i] as DebFacts));
   const write = (path: string, text: string) => writeFileSync(onMachine(machine, path), text, { mode: 0o600 });
   write(`${POOL}/Packages`, stanzas.join("\n"));
   // Trusted because every byte was just held against the lock, which is stricter than any signature of a list.
   write(`${WORLD}/sources.list`, `deb [trusted=yes] file:${POOL} ./\n`);
-  write(`${WORLD}/preferences`, lock.entries.map(pin).join("\n"));
+  write(`${WORLD}/preferences`, preferencesText(lock.entries));
   write(`${WORLD}/apt.conf`, 'Dir::Etc::parts "/dev/null";\nDir::Etc::main "/dev/null";\n');
   const options = [...WORLD_OPTIONS];
   const update = await machine.exec("apt-get", ["update", ...options], {
@@ -127,18 +136,8 @@ function allAs(removal: { name: string; architecture: string }, native: string):
   return removal.architecture === "all" ? [`${removal.name}:${native}`] : [];
 }
 
-/** A preferences stanza that holds a package at its locked version. */
-export function pin(entry: LockEntry): string {
-  const name = entry.architecture === "all" ? entry.name : `${entry.name}:${entry.architecture}`;
-  return `Package: ${name}\nPin: version ${entry.version}\nPin-Priority: 1001\n`;
-}
-
-async function stanza(machine: Machine, entry: LockEntry): Promise<string> {
-  const deb = `${POOL}/${entry.file}`;
-  const result = await machine.exec("dpkg-deb", ["--field", deb], { deadlineMs: DEADLINE_MS });
-  if (requireEnded(result).exitCode !== 0)
-    throw new Failure("hashMismatch", `${deb}: dpkg-deb: ${result.stderr.trim()}`);
-  return `${result.stdout.trimEnd()}\nFilename: ./${entry.file}\nSize: ${entry.size}\nSHA256: ${entry.sha256}\n`;
+function stanza(entry: LockEntry, { control }: DebFacts): string {
+  return `${control.trimEnd()}\nFilename: ./${entry.file}\nSize: ${entry.size}\nSHA256: ${entry.sha256}\n`;
 }
 
 function place(machine: Machine, from: string, to: string): void {

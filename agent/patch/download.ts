@@ -1,26 +1,28 @@
-import { readdirSync, rmSync } from "node:fs";
-import { asFailure, Failure } from "../../contract/failures.ts";
+import { distinctCves } from "../../contract/cve.ts";
+import { asFailure } from "../../contract/failures.ts";
 import type { LockEntry } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
-import type { Plan } from "../../contract/step-report.ts";
+import type { Plan, PlannedPackage } from "../../contract/step-report.ts";
 import { fileTime } from "../host/clock.ts";
-import { closePartial, fetchDeb, fetchTogether, openPartial, type Wanted } from "../host/fetch-deb.ts";
-import { onMachine, ownFolder, writeOwn } from "../host/files.ts";
+import { allDebFacts, forgetOtherDebs } from "../host/deb-facts.ts";
+import type { SignedDocument } from "../host/fetch-fleet-lock.ts";
+import { ownFolder, writeOwn } from "../host/files.ts";
 import { osRelease } from "../host/identity.ts";
 import type { Machine } from "../host/machine.ts";
 import { recordViolation } from "../security/violations.ts";
 import type { AptFacts } from "./apt-facts.ts";
 import { archiveProblem } from "./archives.ts";
 import { downloadSummary } from "./download-summary.ts";
+import { fetchAll } from "./fetch-all.ts";
+import { recordCves } from "./fixed-cves.ts";
+import { keepFleetLock } from "./kept-fleet-lock.ts";
 import { writeLock } from "./lock-file.ts";
+import { withCves } from "./package-cves.ts";
 import { lockOf } from "./plan.ts";
+import { gatherPrevious, recordPrevious } from "./previous.ts";
 import { resolvePlan } from "./resolver.ts";
 import type { Step, StepContext } from "./step.ts";
-
-/** For everything the step fetches; the SSM agent ends the step itself at 30 minutes. */
-const FETCH_DEADLINE_MS = 25 * 60_000;
-/** Downloaders at once, each with one connection for its group of files. */
-const PARALLEL = 4;
+import { unprovenKind } from "./unproven-kind.ts";
 
 /**
  * Plans, fetches exactly the planned files, and locks the set. A dry run fetches nothing, but writes the same lock, marked
@@ -28,17 +30,27 @@ const PARALLEL = 4;
  */
 export const download: Step<"download"> = async (context) => {
   const { machine, runId, dryRun } = context;
-  const { plan, facts } = await context.timed("plan", () => resolvePlan(machine, context.policy));
-  const lock = lockOf(plan, osRelease(machine).release, facts.nativeArchitecture);
+  const unproven = unprovenKind(context);
+  if (unproven !== null) return { outcome: unproven, details: {} };
+  const { plan: resolved, facts, signed } = await context.timed("plan", () => planOf(context));
+  const lock = lockOf(resolved, osRelease(machine).release, facts.nativeArchitecture);
   ownFolder(machine, HOST_PATHS.work);
   ownFolder(machine, HOST_PATHS.archives);
   try {
-    if (!dryRun) await context.timed("fetch", () => fetchAll(context, lock.entries, facts));
+    if (!dryRun) {
+      const previous = await context.timed("previous", () => gatherPrevious(context, lock));
+      await context.timed("fetch", () => fetchAll(context, lock.entries, facts));
+      await context.timed("contents", () => lookInside(machine, lock.entries));
+      await context.timed("way back", () => recordPrevious(context, lock, previous));
+      if (context.offerDebs === true) await context.timed("offer", () => offer(context, lock.entries));
+    }
   } catch (error) {
     recordViolation(machine, runId, asFailure(error));
     throw error;
   }
-  const lockDigest = writeLock(machine, runId, dryRun, lock);
+  const lockDigest = writeLock(machine, runId, dryRun, lock, keepFleetLock(machine, signed));
+  const plan = { ...resolved, packages: await context.timed("cves", () => cvesOf(context, resolved.packages)) };
+  recordCves(machine, lockDigest, plan.packages);
   writeSummary(machine, runId, dryRun, plan, lockDigest);
   const pending = plan.packages.length + plan.removals.length;
   if (pending === 0) {
@@ -52,6 +64,7 @@ export const download: Step<"download"> = async (context) => {
     removals: plan.removals.length,
     security: plan.packages.filter((p) => p.security).length,
     bytes: plan.downloadBytes,
+    cves: distinctCves(plan.packages.filter((p) => p.from !== null))?.length ?? null,
     critical: plan.packages
       .filter((p) => p.critical)
       .map((p) => p.name)
@@ -60,50 +73,42 @@ export const download: Step<"download"> = async (context) => {
   return { outcome: { outcome: "succeeded", data }, details: { plan } };
 };
 
-async function fetchAll(context: StepContext, entries: readonly LockEntry[], facts: AptFacts): Promise<void> {
-  const { machine } = context;
-  const wanted = new Set(entries.map((entry) => entry.file));
-  for (const name of readdirSync(onMachine(machine, HOST_PATHS.archives))) {
-    if (!wanted.has(name))
-      rmSync(onMachine(machine, `${HOST_PATHS.archives}/${name}`), { recursive: true, force: true });
-  }
-  const uriOf = new Map(facts.uris.map((uri) => [uri.file, uri.uri]));
-  const missing: Wanted[] = [];
-  for (const entry of entries) {
-    const path = `${HOST_PATHS.archives}/${entry.file}`;
-    if ((await archiveProblem(machine, entry, path)) === null) continue;
-    const uri = uriOf.get(entry.file);
-    if (uri === undefined) throw new Failure("downloadFailed", `${entry.name}: no address to fetch it from`);
-    missing.push({ uri, entry });
-  }
-  const until = machine.clock.now().getTime() + FETCH_DEADLINE_MS;
-  openPartial(machine);
+/** A dry run has fetched nothing, but some files may lie there from before. */
+async function cvesOf({ machine, dryRun }: StepContext, packages: readonly PlannedPackage[]) {
+  const there = (one: PlannedPackage) =>
+    !dryRun || archiveProblem(machine, one, `${HOST_PATHS.archives}/${one.file}`) === null;
+  return await withCves(machine, packages, there);
+}
+
+/** By the fleet lock that the run brought, else what apt resolves to. */
+async function planOf(context: StepContext): Promise<Planned> {
+  const { machine, policy, fleetLock } = context;
+  if (fleetLock === undefined) return { ...(await resolvePlan(machine, policy)), signed: null };
   try {
-    const ends = await Promise.allSettled(inGroups(missing).map((group) => fetchGroup(machine, group, until)));
-    const failed = ends.find((end) => end.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-  } finally {
-    closePartial(machine);
+    return await (await import("./fleet-download.ts")).planFleet(context, await fleetLock());
+  } catch (error) {
+    recordViolation(machine, context.runId, asFailure(error));
+    throw error;
   }
 }
 
-/** Files of like size together: the largest of a group is the most that any of its downloads may grow to. */
-function inGroups(missing: readonly Wanted[]): Wanted[][] {
-  const bySize = [...missing].sort((a, b) => a.entry.size - b.entry.size);
-  const length = Math.ceil(bySize.length / PARALLEL);
-  return Array.from({ length: PARALLEL }, (_, i) => bySize.slice(i * length, (i + 1) * length)).filter(
-    (group) => group.length > 0,
-  );
+/** The fleet can do without; this host's change does not wait for it. */
+async function offer({ machine, cloud }: StepContext, entries: readonly LockEntry[]): Promise<void> {
+  if (cloud === undefined || entries.length === 0) return;
+  await (await import("../host/offer-debs.ts")).offerDebs(machine, cloud, entries);
 }
 
-async function fetchGroup(machine: Machine, group: readonly Wanted[], until: number): Promise<void> {
-  const left = () => until - machine.clock.now().getTime();
-  // Half the time at most: what one bad file holds up is then still tried by itself.
-  const came = group.length === 1 ? [] : await fetchTogether(machine, group, left() / 2);
-  for (const { uri, entry } of group.filter((wanted) => !came.includes(wanted))) {
-    await fetchDeb(machine, uri, entry, left());
-  }
-  for (const { entry } of group) machine.log.info(`fetched ${entry.name} ${entry.version} (${entry.size} bytes)`);
+/** Reads every package now: the window is not the time to unpack them for their names. */
+async function lookInside(machine: Machine, entries: readonly LockEntry[]): Promise<void> {
+  const debs = entries.map(({ file, sha256 }) => ({ path: `${HOST_PATHS.archives}/${file}`, sha256 }));
+  await allDebFacts(machine, debs);
+  forgetOtherDebs(machine, debs);
+}
+
+interface Planned {
+  readonly plan: Plan;
+  readonly facts: Pick<AptFacts, "nativeArchitecture" | "uris">;
+  readonly signed: SignedDocument | null;
 }
 
 function writeSummary(machine: Machine, runId: string, dryRun: boolean, plan: Plan, lockDigest: string): void {

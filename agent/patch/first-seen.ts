@@ -23,6 +23,19 @@ export function addSeen(before: FirstSeen, offered: readonly Bytes[], now: numbe
   return Object.fromEntries([...known, ...added]);
 }
 
+/** Other bytes under a version's name than any that may be taken for it; null when there were none. Pure. */
+export function otherBytes(
+  seen: FirstSeen,
+  wanted: Pick<Bytes, "name" | "architecture" | "version">,
+  taken: readonly string[],
+): { readonly sha256: string; readonly at: Date } | null {
+  const version = `${wanted.name} ${wanted.architecture} ${wanted.version} `;
+  const other = Object.entries(seen).find(
+    ([key]) => key.startsWith(version) && !taken.includes(key.slice(version.length)),
+  );
+  return other === undefined ? null : { sha256: other[0].slice(version.length), at: new Date(other[1]) };
+}
+
 function keyOf({ name, architecture, version, sha256 }: Bytes): string {
   return `${name} ${architecture} ${version} ${sha256}`;
 }

@@ -1,12 +1,13 @@
-import { lstatSync, readdirSync } from "node:fs";
-import { Failure } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { HealthCheckResult } from "../../contract/step-report.ts";
-import { codeOf, onMachine, ownFolder } from "../host/files.ts";
+import { readConfig } from "../host/config.ts";
 import type { Machine } from "../host/machine.ts";
+import { outdatedUnits } from "../host/mapped-libraries.ts";
+import { type Probed, probeHttp, probeSsh, sshAddresses } from "../host/probes.ts";
 import { activeServices } from "../host/services.ts";
 import { lastLines } from "./apt-failure.ts";
 import { environment } from "./closed-world.ts";
+import { ownPrograms } from "./own-programs.ts";
 
 /** How often a check may fail before the host counts as unhealthy, and what each try may take, in milliseconds. */
 export interface CheckPatience {
@@ -15,49 +16,70 @@ export interface CheckPatience {
   readonly deadlineMs: number;
 }
 export const PATIENCE: CheckPatience = { tries: 3, pauseMs: 2_000, deadlineMs: 60_000 };
+/** Before a change nothing was restarted that would need its time. */
+const PATIENCE_BEFORE: CheckPatience = { tries: 2, pauseMs: 1_000, deadlineMs: 60_000 };
 
-/**
- * The administrator's and the packages' own checks, in order of their names; a file that is not executable is not one.
- * @throws Failure `pathUnsafe` for a check that anybody but root may write: the agent runs them as root
- */
-export function healthChecks(machine: Pick<Machine, "root">): string[] {
-  let names: string[];
-  try {
-    names = readdirSync(onMachine(machine, HOST_PATHS.healthChecks)).sort();
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return [];
-    throw error;
-  }
-  ownFolder(machine, HOST_PATHS.healthChecks);
-  return names.filter((name) => {
-    const path = `${HOST_PATHS.healthChecks}/${name}`;
-    const stat = lstatSync(onMachine(machine, path));
-    if (!stat.isFile() || (stat.mode & 0o111) === 0) return false;
-    if (stat.uid !== (process.geteuid?.() ?? 0) || (stat.mode & 0o022) !== 0)
-      throw new Failure(
-        "pathUnsafe",
-        `${path} belongs to user ${stat.uid} or is writable by others; it would run as root`,
-      );
-    return true;
-  });
+/** The administrator's and the packages' own checks, in order of their names. @throws Failure `pathUnsafe` */
+export function healthPrograms(machine: Pick<Machine, "root">): string[] {
+  return ownPrograms(machine, HOST_PATHS.healthChecks);
 }
 
-/** Runs one check, again after a pause when it fails: a service may need a moment after its restart. */
-export async function runCheck(machine: Machine, name: string, patience: CheckPatience): Promise<HealthCheckResult> {
+/** Something that can be asked about the host's health. */
+export interface HealthCheck {
+  readonly name: string;
+  ask(): Promise<Probed>;
+}
+
+/**
+ * Everything that a host is asked before and after a change: the programs in health.d, the URLs of its configuration, and whether its
+ * sshd answers. Where no sshd is installed it is not asked for.
+ * @throws Failure `pathUnsafe`, `configurationInvalid`
+ */
+export async function healthChecksOf(machine: Machine, patience: CheckPatience): Promise<HealthCheck[]> {
+  const config = readConfig(machine);
+  const deadlineMs = config.AUTOPATCH_PROBE_SECONDS * 1_000;
+  const programs = healthPrograms(machine).map((name) => ({ name, ask: () => runProgram(machine, name, patience) }));
+  const urls = config.AUTOPATCH_PROBE_HTTP.map((url) => ({ name: url, ask: () => probeHttp(url, deadlineMs) }));
+  const addresses = await sshAddresses(machine);
+  const ssh = addresses === null ? [] : [{ name: "ssh", ask: () => probeSsh(addresses, deadlineMs) }];
+  return [...programs, ...urls, ...ssh];
+}
+
+/** Asks, and again after a pause when it is not well: a service may need a moment after its restart. */
+export async function runCheck(
+  machine: Machine,
+  { name, ask }: HealthCheck,
+  { tries, pauseMs }: CheckPatience,
+): Promise<HealthCheckResult> {
   const from = performance.now();
-  let evidence = "";
-  for (let left = patience.tries; left > 0; left--) {
-    const result = await machine.exec(`${HOST_PATHS.healthChecks}/${name}`, [], {
-      deadlineMs: patience.deadlineMs,
-      env: environment(),
-    });
-    evidence = lastLines(result, 5);
-    if (result.exitCode === 0) return { name, healthy: true, evidence, durationMs: elapsed(from) };
-    const end = result.timedOut ? `no answer within ${patience.deadlineMs / 1_000} s` : `exit ${result.exitCode}`;
-    evidence = evidence === "" ? end : `${end}: ${evidence}`;
-    if (left > 1) await machine.clock.sleep(patience.pauseMs);
+  for (let left = tries; ; left--) {
+    const probed = await ask();
+    if (probed.healthy || left <= 1) return { name, ...probed, durationMs: elapsed(from) };
+    await machine.clock.sleep(pauseMs);
   }
-  return { name, healthy: false, evidence, durationMs: elapsed(from) };
+}
+
+/** Names of the checks that fail now, before anything is changed: a change is not blamed for them. */
+export async function failingChecks(machine: Machine): Promise<string[]> {
+  const failing: string[] = [];
+  for (const check of await healthChecksOf(machine, PATIENCE_BEFORE)) {
+    const { healthy, evidence } = await runCheck(machine, check, PATIENCE_BEFORE);
+    if (healthy) continue;
+    machine.log.warn(`${check.name} fails before anything is changed: ${evidence}`);
+    failing.push(check.name);
+  }
+  return failing;
+}
+
+async function runProgram(machine: Machine, name: string, patience: CheckPatience): Promise<Probed> {
+  const result = await machine.exec(`${HOST_PATHS.healthChecks}/${name}`, [], {
+    deadlineMs: patience.deadlineMs,
+    env: environment(),
+  });
+  const said = lastLines(result, 5);
+  if (result.exitCode === 0) return { healthy: true, evidence: said };
+  const end = result.timedOut ? `no answer within ${patience.deadlineMs / 1_000} s` : `exit ${result.exitCode}`;
+  return { healthy: false, evidence: said === "" ? end : `${end}: ${said}` };
 }
 
 /** Every service that was active before the change is active again; sshd and the SSM agent are among them where they run. */
@@ -80,6 +102,17 @@ export async function checkServices(
     ? `${before.length} services are active, as before`
     : `no longer active: ${missing.join(", ")}`;
   return [{ name: "services", healthy, evidence, durationMs: elapsed(from) }];
+}
+
+/** What was restarted after the installation runs what is on disk now. */
+export async function checkLibraries(machine: Machine, restarted: readonly string[]): Promise<HealthCheckResult[]> {
+  if (restarted.length === 0) return [];
+  const from = performance.now();
+  const stale = outdatedUnits(machine).filter(({ unit }) => restarted.includes(unit));
+  const evidence = stale.map(({ unit, files }) => `${unit} still runs ${files.join(", ")} as replaced`).join("; ");
+  const fine = `${restarted.length} restarted units run what is on disk`;
+  const healthy = stale.length === 0;
+  return [{ name: "libraries", healthy, evidence: healthy ? fine : evidence, durationMs: elapsed(from) }];
 }
 
 function elapsed(from: number): number {

@@ -2,11 +2,12 @@ import { rmSync, writeFileSync } from "node:fs";
 import { Failure } from "../../contract/failures.ts";
 import type { Lock } from "../../contract/lock.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
+import { preferencesText } from "../backup/previous-debs.ts";
 import { nativeArchitecture } from "../host/dpkg.ts";
 import { onMachine, ownFolder } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 import { archiveProblem } from "./archives.ts";
-import { deviations, openClosedWorld, pin, simulate } from "./closed-world.ts";
+import { deviations, openClosedWorld, simulate } from "./closed-world.ts";
 
 /**
  * Asks apt, without changing anything, whether it would do exactly what is locked: in the closed world when the files are there, else
@@ -27,7 +28,7 @@ async function inClosedWorld(machine: Machine, lock: Lock): Promise<string[]> {
 async function withOwnLists(machine: Machine, lock: Lock): Promise<string[]> {
   const preferences = `${HOST_PATHS.state}/dry-run.preferences`;
   ownFolder(machine, HOST_PATHS.state, 0o700);
-  writeFileSync(onMachine(machine, preferences), lock.entries.map(pin).join("\n"), { mode: 0o600 });
+  writeFileSync(onMachine(machine, preferences), preferencesText(lock.entries), { mode: 0o600 });
   try {
     const options = ["-o", `Dir::Etc::preferences=${preferences}`, "-o", "APT::Get::AutomaticRemove=false"];
     // Only what is locked may move: everything else that is pending stays out by name of its own plan.

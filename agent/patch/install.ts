@@ -2,20 +2,28 @@ import type { StepOutcome } from "../../contract/envelope.ts";
 import { asFailure, Failure } from "../../contract/failures.ts";
 import { type Lock, lockDigest } from "../../contract/lock.ts";
 import type { StepDetails } from "../../contract/step-report.ts";
+import type { StepData } from "../../contract/steps.ts";
 import { statusDigest } from "../backup/package-state.ts";
 import { checkSums } from "../backup/validate.ts";
 import { nativeArchitecture } from "../host/dpkg.ts";
+import { holdRestarts, parseHeld, releaseRestarts } from "../host/held-restarts.ts";
+import { bootId } from "../host/identity.ts";
+import { restartServices } from "../host/restart-services.ts";
 import { activeServices } from "../host/services.ts";
+import { requireNotLockedDown } from "../security/lockdown/record.ts";
 import { recordViolation } from "../security/violations.ts";
 import { type Applied, applyLock } from "./apply.ts";
+import { beginChange } from "./begin-change.ts";
 import { type ClosedWorld, closeClosedWorld, deviations, openClosedWorld, simulate } from "./closed-world.ts";
 import { simulateHere } from "./host-simulation.ts";
 import { recordInstalled } from "./installed.ts";
-import { beginTransaction, enter, readJournal, type Transaction } from "./journal.ts";
+import { enter, readJournal, type Transaction } from "./journal.ts";
+import { requireFleetLock } from "./kept-fleet-lock.ts";
 import { readLock } from "./lock-file.ts";
 import { rebootReasons } from "./reboot.ts";
 import type { Step, StepAnswer, StepContext } from "./step.ts";
 import { failedAndUndone, recover, requireClosed, rollbackDetails, undo } from "./transaction.ts";
+import { startTrial } from "./trial-clock.ts";
 
 export interface InstallOptions {
   /** Milliseconds apt and dpkg may take before they are ended and everything is rolled back. @default 45 minutes */
@@ -32,19 +40,24 @@ export const install: Step<"install"> = (context) => installWith(context, {});
 /** The install step with a deadline or without a backup. */
 export async function installWith(context: StepContext, options: InstallOptions): Promise<StepAnswer<"install">> {
   const { machine, runId } = context;
+  requireNotLockedDown(machine);
   const lock = readLock(machine, runId, context.dryRun);
   if (lock.entries.length + lock.removals.length === 0)
     return { outcome: { outcome: "nothingToDo", message: "the lock changes nothing" }, details: {} };
   try {
-    if (context.dryRun) return await rehearse(context, lock);
+    await requireFleetLock(context, lock);
+    if (context.dryRun) return await simulateOnly(context, lock);
     const interrupted = await recover(context);
     if (interrupted?.transaction.runId === runId) {
       const failure = new Failure("installFailed", "an earlier attempt was interrupted; it has been rolled back");
-      return { outcome: failedAndUndone(failure, interrupted), details: rollbackDetails(interrupted.restored) };
+      return {
+        outcome: failedAndUndone(failure, interrupted),
+        details: rollbackDetails(machine, interrupted.restored),
+      };
     }
     const current = readJournal(machine);
     if (current?.state === "trial" && current.runId === runId && current.lockDigest === lockDigest(lock))
-      return { outcome: succeeded(lock, 0), details: {} };
+      return { outcome: await onTrial(context, lock, current, 0), details: {} };
     const ready = options.withoutBackup === true ? await beginWithout(context, lock) : requireBackup(context, lock);
     return await installLocked(context, lock, ready, options.deadlineMs ?? DEADLINE_MS);
   } catch (error) {
@@ -77,14 +90,9 @@ function requireUnchanged(context: StepContext, transaction: Transaction): void 
   );
 }
 
-async function beginWithout({ machine, runId }: StepContext, lock: Lock): Promise<Transaction> {
-  machine.log.warn("installing without a backup, as asked: there will be no exact way back");
-  return beginTransaction(machine, {
-    runId,
-    lockDigest: lockDigest(lock),
-    services: await activeServices(machine),
-    statusBefore: statusDigest(machine),
-  });
+async function beginWithout(context: StepContext, lock: Lock): Promise<Transaction> {
+  context.machine.log.warn("installing without a backup, as asked: there will be no exact way back");
+  return await beginChange(context, lock);
 }
 
 async function installLocked(
@@ -97,8 +105,12 @@ async function installLocked(
   const world = await timed("closed world", () => openClosedWorld(machine, lock));
   await timed("simulation", () => requireExact(context, world));
   requireUnchanged(context, ready);
-  const applying = enter(machine, ready, "applying");
+  // From here on the watchdog looks at this host, also when this process dies.
+  startTrial(machine, context.runId, ready.trialSeconds);
+  const applying = enter(machine, ready, "applying", { changedInBoot: bootId(machine) });
+  holdRestarts(machine);
   const applied = await timed("apply", () => applyLock(context, world, deadlineMs)).catch(unfinished);
+  const held = releaseRestarts(machine);
   const recorded =
     applied.failure !== null
       ? { ...applied, kept: 0 }
@@ -107,14 +119,42 @@ async function installLocked(
     const { failure, log } = recorded;
     machine.log.error(`${failure.code}: ${failure.message}`);
     const undone = await undo(context, applying, failure.message);
-    return { outcome: failedAndUndone(failure, undone), details: { ...rollbackDetails(undone.restored), log } };
+    return {
+      outcome: failedAndUndone(failure, undone),
+      details: { ...rollbackDetails(machine, undone.restored), log },
+    };
   }
-  enter(machine, applying, "trial", { statusAfter: statusDigest(machine) });
+  startTrial(machine, context.runId, applying.trialSeconds);
+  const trial = enter(machine, applying, "trial", {
+    statusAfter: statusDigest(machine),
+    // Also when nothing was held: until they are done, the step that is sent again looks for what runs replaced files.
+    pendingRestarts: [ALSO_OUTDATED, ...held.map(({ action, unit }) => `${action} ${unit}`)],
+  });
   const details: StepDetails = { log: recorded.log };
-  const reasons = rebootReasons(machine);
-  const outcome = succeeded(lock, recorded.kept);
-  if (reasons.length === 0 || outcome.outcome !== "succeeded") return { outcome, details };
-  return { outcome: { outcome: "rebootRequired", reasons, data: outcome.data }, details };
+  return { outcome: await timed("restarts", () => onTrial(context, lock, trial, recorded.kept)), details };
+}
+
+/** Stands in the journal for the look at what runs replaced files. */
+const ALSO_OUTDATED = "outdated";
+
+/** What is left to do once everything is installed, and the answer. Can be done again after a kill. */
+async function onTrial(
+  { machine }: StepContext,
+  lock: Lock,
+  trial: Transaction,
+  conffilesKept: number,
+): Promise<StepOutcome<"install">> {
+  if (trial.pendingRestarts.length > 0) {
+    const held = parseHeld(trial.pendingRestarts.join("\n"));
+    const { now } = await restartServices(machine, held);
+    // One that was down and is not to start by itself was left so.
+    const active = new Set(await activeServices(machine));
+    const done = now.filter(({ action, unit }) => action === "restart" && active.has(unit)).map(({ unit }) => unit);
+    enter(machine, trial, "trial", { pendingRestarts: [], restarted: [...trial.restarted, ...done] });
+  }
+  const reasons = await rebootReasons(machine);
+  const data = installedData(lock, conffilesKept);
+  return reasons.length === 0 ? { outcome: "succeeded", data } : { outcome: "rebootRequired", reasons, data };
 }
 
 /** A look at what the install left; without it there would be no exact way back later, so its failure is the install's. */
@@ -137,13 +177,13 @@ async function requireExact({ machine }: StepContext, world: ClosedWorld): Promi
 }
 
 /** A dry run: the same question, asked of the downloaded files when they are there, else of the host's own repositories. */
-async function rehearse(context: StepContext, lock: Lock): Promise<StepAnswer<"install">> {
+async function simulateOnly(context: StepContext, lock: Lock): Promise<StepAnswer<"install">> {
   const { machine, timed } = context;
   await timed("simulation", () => simulateHere(machine, lock));
-  return { outcome: succeeded(lock, 0), details: {} };
+  return { outcome: { outcome: "succeeded", data: installedData(lock, 0) }, details: {} };
 }
 
-function succeeded(lock: Lock, conffilesKept: number): StepOutcome<"install"> {
+function installedData(lock: Lock, conffilesKept: number): StepData<"install"> {
   const counts = { packages: lock.entries.length, removals: lock.removals.length, conffilesKept };
-  return { outcome: "succeeded", data: { lockDigest: lockDigest(lock), ...counts } };
+  return { lockDigest: lockDigest(lock), ...counts };
 }

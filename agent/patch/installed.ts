@@ -1,9 +1,8 @@
-import { closeSync, fsyncSync, openSync } from "node:fs";
 import type { InstalledRecord } from "../backup/manifest.ts";
 import { statusDigest } from "../backup/package-state.ts";
 import { PACKAGE_SCOPE } from "../backup/scope.ts";
 import { BACKUP_FILES, backupFolder } from "../backup/store.ts";
-import { onMachine, writeOwn } from "../host/files.ts";
+import { onMachine, syncFile, writeOwn } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 import { scanTree, type Tree } from "../host/tree.ts";
 import { readTree, writeTree } from "../host/tree-file.ts";
@@ -18,7 +17,7 @@ const KEPT = /\.(dpkg|ucf)-dist$/;
  * @returns how many configuration files of the administrator's were kept
  */
 export async function recordInstalled(machine: Machine, transaction: Transaction): Promise<number> {
-  const after = scanTree(machine, PACKAGE_SCOPE);
+  const after = await scanTree(machine, PACKAGE_SCOPE);
   if (transaction.backupId === null) return 0;
   const folder = backupFolder(transaction.backupId);
   const scan = onMachine(machine, `${folder}/${BACKUP_FILES.after}`);
@@ -42,13 +41,4 @@ export function keptConffiles(before: Tree, after: Tree): number {
     if (KEPT.test(path) && before.paths.get(path)?.ctime !== stat.ctime) kept++;
   }
   return kept;
-}
-
-function syncFile(full: string): void {
-  const fd = openSync(full, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

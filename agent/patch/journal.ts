@@ -2,6 +2,7 @@ import * as z from "zod";
 import { RunId } from "../../contract/envelope.ts";
 import { Failure } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
+import { DEFAULT_TRIAL_SECONDS } from "../../contract/request.ts";
 import { ownFolder, readOwn, writeOwn } from "../host/files.ts";
 import { isRunning, ownProcess } from "../host/identity.ts";
 import type { Machine } from "../host/machine.ts";
@@ -49,6 +50,18 @@ export const Transaction = z.object({
   statusAfter: z.string().nullable(),
   /** Services active before the change, where systemd is PID 1. */
   services: z.array(z.string()),
+  /** Boot in which it began to change things; null before that. */
+  changedInBoot: z.string().nullable().default(null),
+  /** Names of checks that failed before anything was changed. */
+  failingBefore: z.array(z.string()).default([]),
+  /** Restarts that packages asked for and that are still to be done: `restart ssh.service`. */
+  pendingRestarts: z.array(z.string()).default([]),
+  /** Units restarted after the installation. */
+  restarted: z.array(z.string()).default([]),
+  /** Seconds it may stay on trial without being committed. */
+  trialSeconds: z.int().positive().default(DEFAULT_TRIAL_SECONDS),
+  /** The reboot asked for during the trial. */
+  reboot: z.object({ fromBoot: z.string(), requestedAt: z.iso.datetime() }).nullable().default(null),
   /** Why it was rolled back. */
   reason: z.string().nullable(),
   comparison: Comparison.nullable(),
@@ -91,11 +104,12 @@ export function writeJournal(machine: Machine, transaction: Transaction): Transa
 /** Starts the journal of a new change, in state `locked`. */
 export function beginTransaction(
   machine: Machine,
-  start: Pick<Transaction, "runId" | "lockDigest" | "services" | "statusBefore">,
+  start: Pick<Transaction, "runId" | "lockDigest" | "services" | "statusBefore"> &
+    Partial<Pick<Transaction, "failingBefore" | "trialSeconds">>,
 ): Transaction {
   const empty = { format: 1, backupId: null, statusAfter: null, reason: null, comparison: null } as const;
-  const owner = ownProcess(machine);
-  return enter(machine, { ...empty, ...start, state: "locked", owner, entered: {} }, "locked");
+  const begun = { ...empty, ...start, state: "locked", owner: ownProcess(machine), entered: {} };
+  return enter(machine, Transaction.parse(begun), "locked");
 }
 
 /** Enters the next state, in this process's name. */

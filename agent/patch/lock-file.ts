@@ -20,12 +20,24 @@ export const LockRecord = z.strictObject({
   fileSha256: z.string(),
   /** Written by a dry run: nothing was fetched, and nothing may be installed by it. */
   dryRun: z.boolean(),
+  /** SHA-256 of the fleet lock it was made from; null for the host's own plan. */
+  fleetLock: z.string().nullable().default(null),
   writtenAt: z.iso.datetime(),
 });
 export type LockRecord = z.infer<typeof LockRecord>;
 
-/** Writes locked_versions.txt, packages_to_install.log and the record of both. @returns the lock's digest */
-export function writeLock(machine: Machine, runId: string, dryRun: boolean, lock: Lock): string {
+/**
+ * Writes locked_versions.txt, packages_to_install.log and the record of both.
+ * @param fleetLock SHA-256 of the fleet lock it was made from
+ * @returns the lock's digest
+ */
+export function writeLock(
+  machine: Machine,
+  runId: string,
+  dryRun: boolean,
+  lock: Lock,
+  fleetLock: string | null = null,
+): string {
   const text = formatLock(lock);
   const digest = lockDigest(lock);
   ownFolder(machine, HOST_PATHS.state, 0o700);
@@ -35,6 +47,7 @@ export function writeLock(machine: Machine, runId: string, dryRun: boolean, lock
     lockDigest: digest,
     fileSha256: sha256(text),
     dryRun,
+    fleetLock,
     writtenAt: machine.clock.now().toISOString(),
   };
   const names = lock.entries.map((e) => `${e.name} ${e.version} ${e.architecture}\n`).join("");

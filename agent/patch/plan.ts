@@ -80,6 +80,9 @@ function plannedPackage(
     origin: install.origins.join(", "),
     security: install.origins.some(isSecurityPocket) || skipsSecurity(install, policy),
     critical: isCritical(name, critical),
+    // A package that was not there had nothing to fix; of the others only their .debs tell.
+    cves: from === null ? [] : null,
+    cvesIncomplete: false,
   };
 }
 
@@ -139,7 +142,14 @@ function reasonLeftOut(facts: AptFacts, policy: PackagePolicy): LeftOut[] {
     .filter((v) => compareVersions(v.version, installed) > 0)
     .sort((a, b) => compareVersions(b.version, a.version));
   const candidate = policy.candidate;
+  const phasedAt = (version: string) =>
+    facts.details.find((d) => d.name === name && d.version === version)?.phasedPercent ?? 100;
+  const phased = (version: string) =>
+    say(version, "phased", `its publisher offers it to ${phasedAt(version)} % of machines so far, not to this one`);
   if (candidate === null || compareVersions(candidate, installed) <= 0) {
+    // apt 2.1.16 to 2.4.5 phases by priority: what this machine is not to have yet gets 1 and is no candidate.
+    const waiting = newer.find((v) => v.priority === 1 && phasedAt(v.version) < 100);
+    if (waiting !== undefined) return phased(waiting.version);
     const chosen = policy.versions.find((v) => v.version === candidate);
     const pinnedUp = chosen !== undefined && !DEFAULT_PRIORITIES.has(chosen.priority);
     const pinned = newer.find((v) => !DEFAULT_PRIORITIES.has(v.priority) || (pinnedUp && v.priority >= 500));
@@ -153,10 +163,7 @@ function reasonLeftOut(facts: AptFacts, policy: PackagePolicy): LeftOut[] {
   if (facts.held.some((held) => held === name || held.startsWith(`${name}:`))) {
     return say(candidate, "held", "on hold: apt-mark unhold releases it");
   }
-  const phased = facts.details.find((d) => d.name === name && d.version === candidate)?.phasedPercent ?? null;
-  if (phased !== null && phased < 100) {
-    return say(candidate, "phased", `its publisher offers it to ${phased} % of machines so far, not to this one`);
-  }
+  if (phasedAt(candidate) < 100) return phased(candidate);
   if (facts.fullSimulation.installs.some((i) => i.name === name)) {
     const names = facts.fullSimulation.removals.map((r) => r.name).join(", ");
     return say(candidate, "needsRemoval", `needs the removal of ${names || "a package"}: full-update does it`);

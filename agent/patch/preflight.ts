@@ -10,8 +10,9 @@ import { osRelease } from "../host/identity.ts";
 import { requireRoot } from "../host/local-machine.ts";
 import type { Machine } from "../host/machine.ts";
 import { packageLockHolder } from "../host/package-locks.ts";
+import { requireNotLockedDown } from "../security/lockdown/record.ts";
 import { recordViolation } from "../security/violations.ts";
-import { hostFigures } from "../telemetry/figures.ts";
+import { watchedFigures } from "../telemetry/watched-figures.ts";
 import type { AptFacts } from "./apt-facts.ts";
 import { clockProblem } from "./clock-check.ts";
 import { type DiskNeed, diskProblem } from "./disk-needs.ts";
@@ -20,6 +21,7 @@ import { newestReleaseDate } from "./release-dates.ts";
 import { resolvePlan } from "./resolver.ts";
 import type { Step, StepContext } from "./step.ts";
 import { recover } from "./transaction.ts";
+import { unprovenKind } from "./unproven-kind.ts";
 
 /**
  * Says whether this host can be patched now, and what would be done. Refreshes the package lists; changes nothing else.
@@ -27,6 +29,7 @@ import { recover } from "./transaction.ts";
 export const preflight: Step<"preflight"> = async (context) => {
   const { machine, policy } = context;
   requireRoot();
+  requireNotLockedDown(machine);
   try {
     ownFolder(machine, HOST_PATHS.work);
   } catch (error) {
@@ -44,15 +47,19 @@ export const preflight: Step<"preflight"> = async (context) => {
   const problem = diskProblem(diskNeeds(machine, plan, facts), (path) => fileSystemOf(machine, path));
   if (problem !== null) throw problem;
   const pending = plan.packages.length + plan.removals.length;
-  if (pending === 0) {
-    return { outcome: { outcome: "nothingToDo", message: "no updates are pending" }, details: { plan } };
+  // What a fleet lock brings need not be pending here: its versions may have left the lists.
+  if (pending === 0 && context.fleetLock === undefined) {
+    const figures = await watchedFigures(machine);
+    return { outcome: { outcome: "nothingToDo", message: "no updates are pending", figures }, details: { plan } };
   }
+  const unproven = unprovenKind(context);
+  if (unproven !== null) return { outcome: unproven, details: { plan } };
   const data = {
     release: osRelease(machine).release,
     architecture: facts.nativeArchitecture,
     pending,
     downloadBytes: plan.downloadBytes,
-    figures: await hostFigures(machine),
+    figures: await watchedFigures(machine),
   };
   return { outcome: { outcome: "succeeded", data }, details: { plan } };
 };

@@ -17,7 +17,12 @@ import { verifiedRelease } from "../security/release-signature.ts";
 /** A Release file whose signature holds, with the indexes that belong to it. */
 export interface SignedRelease {
   readonly file: string;
+  /** Where it comes from: the repository's address, without user and password. */
+  readonly repository: string;
+  readonly suite: string;
   readonly release: ReleaseFile;
+  /** Of the signed text. */
+  readonly sha256: string;
   readonly indexes: readonly PackagesIndex[];
 }
 
@@ -29,10 +34,11 @@ export interface SignedRelease {
 export async function verifyReleases(machine: Machine): Promise<SignedRelease[]> {
   const sources = readAptSources(machine);
   const groups = Map.groupBy(await readIndexTargets(machine), (index) => index.prefix);
-  return Promise.all([...groups].map(([prefix, indexes]) => verifyOne(machine, sources, prefix, indexes)));
+  return Promise.all([...groups].map(([prefix, indexes]) => verifyRelease(machine, sources, prefix, indexes)));
 }
 
-async function verifyOne(
+/** Verifies one repository's Release file. @throws Failure `signatureInvalid` */
+export async function verifyRelease(
   machine: Machine,
   sources: readonly AptSource[],
   prefix: string,
@@ -48,7 +54,16 @@ async function verifyOne(
     throw new Failure("signatureInvalid", `${baseUri} (${source.file}): the repository has no signed Release file`);
   }
   const text = await verifiedRelease(machine, files, keyringOf(machine, source));
-  return { file: files.release, release: parseRelease(text), indexes };
+  const repository = baseUri.replace(/\/\/[^/@]*@/, "//");
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  return { file: files.release, repository, suite: source.suite, release: parseRelease(text), sha256, indexes };
+}
+
+/** A package of a signed index, and where it is to be had. */
+export interface OfferedPackage extends IndexedPackage {
+  readonly repository: string;
+  /** What its file name is relative to. */
+  readonly root: string;
 }
 
 /**
@@ -61,9 +76,9 @@ export async function findSigned(
   machine: Machine,
   releases: readonly SignedRelease[],
   wanted: ReadonlySet<string>,
-): Promise<Map<string, IndexedPackage[]>> {
-  const found = new Map<string, IndexedPackage[]>();
-  for (const { file, release, indexes } of releases) {
+): Promise<Map<string, OfferedPackage[]>> {
+  const found = new Map<string, OfferedPackage[]>();
+  for (const { file, release, indexes, repository } of releases) {
     for (const index of indexes) {
       const bytes = await readIndex(machine, index);
       const promised = release.indexes.get(index.metaKey);
@@ -75,7 +90,10 @@ export async function findSigned(
           `${index.file}: its SHA-256 is ${sha256}, the signed ${file} says ${promised.sha256}`,
         );
       }
-      for (const [key, entries] of findInIndex(bytes, wanted)) found.set(key, [...(found.get(key) ?? []), ...entries]);
+      for (const [key, entries] of findInIndex(bytes, wanted)) {
+        const offers = entries.map((entry) => ({ ...entry, repository, root: index.root }));
+        found.set(key, [...(found.get(key) ?? []), ...offers]);
+      }
     }
   }
   return found;

@@ -1,5 +1,7 @@
 import { Failure } from "../../contract/failures.ts";
+import { withOtherWay } from "../backup/keep-debs.ts";
 import { statusDigest } from "../backup/package-state.ts";
+import { isForeign, requireRebuildable } from "../backup/rebuild.ts";
 import type { Restored } from "../backup/restore.ts";
 import { backupIds, readInstalled, readManifest } from "../backup/store.ts";
 import { checkSums } from "../backup/validate.ts";
@@ -21,8 +23,13 @@ const NO_LOCK = "0".repeat(64);
 export async function restoreSystem(context: StepContext, backupId: string, force: boolean): Promise<Restored[]> {
   const { machine } = context;
   await recover(context);
-  const chain = installedSince(machine, backupId);
-  for (const id of chain) checkSums(machine, id);
+  const manifest = readManifest(machine, backupId);
+  const foreign = isForeign(machine, manifest);
+  if (foreign) await requireRebuildable(machine, manifest);
+  if (foreign && !force)
+    throw new Failure("backupForeign", `${backupId} would make this host another one; --force does it`);
+  const chain = foreign ? [backupId] : installedSince(machine, backupId);
+  for (const id of chain) checkUsable(machine, id);
   requireKnownState(machine, chain[0] ?? backupId, force);
   const restored: Restored[] = [];
   for (const id of chain) {
@@ -33,13 +40,21 @@ export async function restoreSystem(context: StepContext, backupId: string, forc
   return restored;
 }
 
+function checkUsable(machine: Machine, id: string): void {
+  try {
+    checkSums(machine, id);
+  } catch (error) {
+    throw withOtherWay(machine, id, error);
+  }
+}
+
 /** The backup and those of later installs that still stand, newest first. */
-function installedSince(machine: Pick<Machine, "root">, backupId: string): string[] {
+export function installedSince(machine: Pick<Machine, "root">, backupId: string): string[] {
   const later = backupIds(machine).filter((id) => id > backupId && readInstalled(machine, id) !== null);
   return [...later.reverse(), backupId];
 }
 
-function requireKnownState(machine: Pick<Machine, "root">, newest: string, force: boolean): void {
+export function requireKnownState(machine: Pick<Machine, "root">, newest: string, force: boolean): void {
   const known = readInstalled(machine, newest)?.statusDigest ?? readManifest(machine, newest).statusDigest;
   if (force || statusDigest(machine) === known) return;
   throw new Failure(
@@ -49,7 +64,7 @@ function requireKnownState(machine: Pick<Machine, "root">, newest: string, force
 }
 
 /** The journal's own transaction when this backup belongs to it, else a new one. */
-async function transactionFor(context: StepContext, backupId: string): Promise<Transaction> {
+export async function transactionFor(context: StepContext, backupId: string): Promise<Transaction> {
   const { machine } = context;
   const last = readJournal(machine);
   if (last?.backupId === backupId && last.state !== "locked") return last;

@@ -1,5 +1,7 @@
 import { failed } from "../../contract/envelope.ts";
 import { statusDigest } from "../backup/package-state.ts";
+import { requireNotLockedDown } from "../security/lockdown/record.ts";
+import { reopenedCves } from "./fixed-cves.ts";
 import { readJournal, type Transaction } from "./journal.ts";
 import type { Step, StepAnswer, StepContext } from "./step.ts";
 import { differenceSentence, recover, rollbackDetails, type Undone, undo } from "./transaction.ts";
@@ -10,8 +12,9 @@ type Answer = StepAnswer<"rollback">;
 export const rollback: Step<"rollback"> = async (context) => {
   const { machine, runId } = context;
   if (context.dryRun) return nothing("a dry run has changed nothing");
+  requireNotLockedDown(machine);
   const interrupted = await recover(context);
-  if (interrupted?.transaction.runId === runId) return answer(interrupted);
+  if (interrupted?.transaction.runId === runId) return answer(context, interrupted);
   const transaction = readJournal(machine);
   if (transaction === null || transaction.runId !== runId)
     return nothing(`run ${runId} has changed nothing on this host`);
@@ -20,7 +23,10 @@ export const rollback: Step<"rollback"> = async (context) => {
     case "backedUp":
       return nothing(`run ${runId} had not begun to install`);
     case "rolledBack":
-      return recorded(transaction) ?? answer(await undo(context, transaction, transaction.reason ?? "asked for"));
+      return (
+        recorded(context, transaction) ??
+        answer(context, await undo(context, transaction, transaction.reason ?? "asked for"))
+      );
     case "abandoned":
       return {
         outcome: failedWith(`run ${runId} was installed without a backup: there is no exact way back`),
@@ -30,7 +36,7 @@ export const rollback: Step<"rollback"> = async (context) => {
     case "rollingBack":
     case "trial":
     case "committed":
-      return changedSince(context, transaction) ?? answer(await undo(context, transaction, "asked for"));
+      return changedSince(context, transaction) ?? answer(context, await undo(context, transaction, "asked for"));
   }
 };
 
@@ -43,18 +49,20 @@ export function changedSince({ machine }: StepContext, transaction: Transaction)
   return { outcome: { outcome: "blocked", reasons: [{ code: "packagesChangedSince", message }] }, details: {} };
 }
 
-function answer({ restored }: Undone): Answer {
-  const details = rollbackDetails(restored);
+function answer({ machine }: StepContext, { restored }: Undone): Answer {
+  const details = rollbackDetails(machine, restored);
   if (restored.differences.length > 0) return { outcome: failedWith(differenceSentence(restored)), details };
   const { backupId, identical, differences } = restored;
-  const data = { backupId, identical, differences: differences.length, restored: restored.restored };
+  const counts = { differences: differences.length, restored: restored.restored };
+  const data = { backupId, identical, ...counts, reopenedCves: details.rollback.reopenedCves?.length ?? null };
   return { outcome: { outcome: "succeeded", data }, details };
 }
 
 /** What the install step compared when it went back by itself; null when that was not whole and is worth another try. */
-function recorded({ backupId, comparison }: Transaction): Answer | null {
+function recorded({ machine }: StepContext, { backupId, comparison }: Transaction): Answer | null {
   if (backupId === null || comparison === null || comparison.differences > 0) return null;
-  return { outcome: { outcome: "succeeded", data: { backupId, ...comparison } }, details: {} };
+  const data = { backupId, ...comparison, reopenedCves: reopenedCves(machine, backupId)?.length ?? null };
+  return { outcome: { outcome: "succeeded", data }, details: {} };
 }
 
 function nothing(message: string): Answer {

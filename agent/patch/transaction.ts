@@ -1,20 +1,32 @@
 import type { StepOutcome } from "../../contract/envelope.ts";
 import { failed } from "../../contract/envelope.ts";
 import { Failure } from "../../contract/failures.ts";
-import type { StepDetails } from "../../contract/step-report.ts";
+import type { RollbackReport } from "../../contract/step-report.ts";
+import { withOtherWay } from "../backup/keep-debs.ts";
 import { type Restored, restoreBackup } from "../backup/restore.ts";
 import { markUndone } from "../backup/store.ts";
+import { releaseRestarts } from "../host/held-restarts.ts";
 import { withPackageLocks } from "../host/hold-package-locks.ts";
+import { bootId } from "../host/identity.ts";
 import { endLeftovers } from "../host/leftovers.ts";
+import type { Machine } from "../host/machine.ts";
 import { settleServices } from "../host/services.ts";
+import { reloadUnits } from "../host/systemd.ts";
+import { reopenedCves } from "./fixed-cves.ts";
 import { lastHeartbeat } from "./heartbeat.ts";
 import { enter, ownerAlive, readJournal, type Transaction } from "./journal.ts";
 import type { StepContext } from "./step.ts";
+import { endTrial } from "./trial-clock.ts";
 
 /** What undoing a transaction came to. */
 export interface Undone {
   readonly transaction: Transaction;
   readonly restored: Restored;
+}
+
+export interface UndoOptions {
+  /** Before any service of this boot was started: systemd starts them all on what was put back. @default false */
+  readonly atBoot?: boolean;
 }
 
 const SLACK_NS = 1_000_000_000n;
@@ -24,11 +36,17 @@ const SLACK_NS = 1_000_000_000n;
  * @param reason why, in a sentence
  * @throws Failure `rollbackIncomplete` for a transaction without a backup; `backupInvalid`, `packageLockHeld`
  */
-export async function undo(context: StepContext, transaction: Transaction, reason: string): Promise<Undone> {
+export async function undo(
+  context: StepContext,
+  transaction: Transaction,
+  reason: string,
+  { atBoot = false }: UndoOptions = {},
+): Promise<Undone> {
   const { machine, timed } = context;
   const { backupId } = transaction;
   if (backupId === null) {
     enter(machine, transaction, "abandoned", { reason });
+    endTrial(machine);
     const message = `run ${transaction.runId} was installed without a backup, there is no exact way back: ${reason}`;
     throw new Failure("rollbackIncomplete", message);
   }
@@ -38,15 +56,27 @@ export async function undo(context: StepContext, transaction: Transaction, reaso
   const until = left.length > 0 ? null : lastHeartbeat(machine);
   const window = changeWindow(transaction, until ?? machine.clock.now());
   const rolling = enter(machine, transaction, "rollingBack", { reason, comparison: null });
+  releaseRestarts(machine);
   const restored = await withPackageLocks(machine, context.policy.lockWaitSeconds, () =>
     restoreBackup(machine, { backupId, window, timed }),
-  );
-  const services = await settleServices(machine, transaction.services, new Date(Number(window.from / 1_000_000n)));
-  if (services.length > 0) machine.log.info(`restarted ${services.join(", ")}`);
+  ).catch((error: unknown) => {
+    throw withOtherWay(machine, backupId, error);
+  });
+  if (atBoot) await reloadUnits(machine);
+  else {
+    const services = await settleServices(machine, {
+      active: transaction.services,
+      since: new Date(Number(window.from / 1_000_000n)),
+      rebooted: transaction.changedInBoot !== null && transaction.changedInBoot !== bootId(machine),
+    });
+    if (services.length > 0) machine.log.info(`restarted ${services.join(", ")}`);
+  }
   markUndone(machine, backupId);
   const { identical, differences } = restored;
   const comparison = { identical, differences: differences.length, restored: restored.restored };
-  return { transaction: enter(machine, rolling, "rolledBack", { comparison }), restored };
+  const rolledBack = enter(machine, rolling, "rolledBack", { comparison });
+  endTrial(machine);
+  return { transaction: rolledBack, restored };
 }
 
 /** When the change can have made new paths. */
@@ -62,7 +92,7 @@ function changeWindow(transaction: Transaction, until: Date): { from: bigint; to
  * @returns what was undone, or null when nothing was unfinished
  * @throws Failure `transactionOpen` while that process still lives
  */
-export async function recover(context: StepContext): Promise<Undone | null> {
+export async function recover(context: StepContext, options: UndoOptions = {}): Promise<Undone | null> {
   const { machine } = context;
   const transaction = readJournal(machine);
   if (transaction === null || (transaction.state !== "applying" && transaction.state !== "rollingBack")) return null;
@@ -70,7 +100,7 @@ export async function recover(context: StepContext): Promise<Undone | null> {
   if (ownerAlive(machine, transaction) && owner.pid !== process.pid)
     throw new Failure("transactionOpen", `run ${runId} is being changed by process ${owner.pid} (${state})`);
   machine.log.warn(`run ${runId} was interrupted in state ${state}: going back to what the host was`);
-  return await undo(context, transaction, transaction.reason ?? `interrupted in state ${state}`);
+  return await undo(context, transaction, transaction.reason ?? `interrupted in state ${state}`, options);
 }
 
 /**
@@ -85,10 +115,10 @@ export function requireClosed(context: StepContext): void {
 }
 
 /** What a rollback adds to the full report. */
-export function rollbackDetails(restored: Restored): StepDetails {
+export function rollbackDetails(machine: Machine, restored: Restored): { rollback: RollbackReport } {
   const { backupId, identical, differences, keptEdits, notCovered } = restored;
   const lists = { differences: [...differences], keptEdits: [...keptEdits], notCovered: [...notCovered] };
-  return { rollback: { backupId, identical, ...lists } };
+  return { rollback: { backupId, identical, ...lists, reopenedCves: reopenedCves(machine, backupId) } };
 }
 
 /** The outcome of a step whose change was undone because of a failure. */

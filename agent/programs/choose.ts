@@ -2,7 +2,19 @@ import { basename } from "node:path";
 import { PROGRAM_LINKS } from "../../contract/names.ts";
 import { suggestion, Usage } from "./program.ts";
 
-export const PROGRAMS = ["step", "manager", "download", "install", "rollback", "clone"] as const;
+export const PROGRAMS = [
+  "step",
+  "manager",
+  "download",
+  "install",
+  "rollback",
+  "maintenance",
+  "exporter",
+  "daemon",
+  "watchdog",
+  "recover",
+  "clone",
+] as const;
 export type ProgramName = (typeof PROGRAMS)[number];
 
 /** What a call asks for. */

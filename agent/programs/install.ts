@@ -4,7 +4,7 @@ import { HOST_PATHS } from "../../contract/names.ts";
 import type { StepName } from "../../contract/steps.ts";
 import { createBackup } from "../backup/create.ts";
 import { requireRoot } from "../host/local-machine.ts";
-import { type BackupOptions, backupWith } from "../patch/backup.ts";
+import { backup } from "../patch/backup.ts";
 import { commit } from "../patch/commit.ts";
 import { type InstallOptions, installWith } from "../patch/install.ts";
 import {
@@ -15,58 +15,83 @@ import {
 } from "../patch/install-summary.ts";
 import { readJournal, type TransactionState } from "../patch/journal.ts";
 import { readLock, readLockRecord } from "../patch/lock-file.ts";
+import { boundTo, rehearsedPaths } from "../patch/rehearsal-record.ts";
+import { rehearseWith } from "../patch/rehearse.ts";
 import { rollback } from "../patch/rollback.ts";
 import type { StepAnswer, StepContext } from "../patch/step.ts";
 import { recover } from "../patch/transaction.ts";
 import { validate } from "../patch/validate.ts";
 import { verify } from "../patch/verify.ts";
 import { openCommand } from "./command.ts";
+import type { Declaration } from "./declaration.ts";
 import { keepOperation } from "./keep-operation.ts";
-import { readFlags, Usage } from "./program.ts";
+import { type Flags, readFlags, Usage } from "./program.ts";
 
-export const help = `install.sh [--backup] [--dry-run] [--verbose] [--force] [--no-backup] [--rehearse] [--deadline-seconds N]
-
-Installs exactly what download.sh has locked, checks the host's health and commits; whatever fails is rolled back at once.
-Writes ${HOST_PATHS.logs}/install_summary_<UTC time>.txt.
-  --backup             makes a backup first. One is made anyway when there is none for this lock
-  --rehearse           makes the change in a clone of the host first, keeps exactly what it touched, tries the way back there
-  --dry-run            asks apt for the same, changes nothing
-  --verbose            tells every detail
-  --force              with --backup: makes the backup also when there is nothing to install
-  --no-backup --force  installs without any way back
-  --deadline-seconds N what apt and dpkg may take before they are ended and rolled back; 2700 unless given
-`;
-
-const TABLE = {
-  backup: { type: "boolean" },
-  "dry-run": { type: "boolean" },
-  verbose: { type: "boolean" },
-  force: { type: "boolean" },
-  "no-backup": { type: "boolean" },
-  rehearse: { type: "boolean" },
-  "deadline-seconds": { type: "string" },
-} as const;
+export const declaration = {
+  name: "install.sh",
+  summary: "install what download.sh has locked, or go back",
+  about:
+    "Installs exactly what download.sh has locked, checks the host's health and commits; whatever fails is rolled back at once.",
+  flags: {
+    backup: { type: "boolean", meaning: "makes a backup first. One is made anyway when there is none for this lock" },
+    rehearse: {
+      type: "boolean",
+      meaning:
+        "makes the change in a clone of the host first, and tries the way back there; fails where no clone can be had. Without it AUTOPATCH_REHEARSE decides",
+    },
+    "no-rehearse": { type: "boolean", meaning: "makes no rehearsal: what to keep is computed" },
+    "dry-run": { type: "boolean", meaning: "asks apt for the same, changes nothing" },
+    verbose: { type: "boolean", meaning: "tells every detail" },
+    force: { type: "boolean", meaning: "with --backup: makes the backup also when there is nothing to install" },
+    "no-backup": { type: "boolean", meaning: "with --force: installs without any way back" },
+    "deadline-seconds": {
+      type: "string",
+      value: "N",
+      meaning: "what apt and dpkg may take before they are ended and rolled back; 2700 unless given",
+    },
+  },
+  exits: ["blocked", "preflight", "security", "backup", "install", "unhealthy", "rollback"],
+  files: [
+    [HOST_PATHS.lock, "what is installed, as download.sh wrote it"],
+    [HOST_PATHS.backups, "the backups, latest is the newest"],
+    [HOST_PATHS.healthChecks, "executables that exit 0 when the host is healthy"],
+    [HOST_PATHS.rehearsalTests, "executables that exit 0 in the clone after a change that may be made"],
+    [`${HOST_PATHS.logs}/install_summary_<UTC time>.txt`, "what was done, step by step"],
+  ],
+} as const satisfies Declaration;
 
 export async function run(args: readonly string[]): Promise<number> {
-  const { flags } = readFlags("install.sh", TABLE, args);
+  const { flags } = readFlags(declaration.name, declaration.flags, args);
   if (flags["no-backup"] === true && flags.backup === true)
     throw new Usage("install.sh: --backup and --no-backup exclude each other");
   if (flags["no-backup"] === true && flags.force !== true)
     throw new Usage("install.sh: --no-backup installs without any way back; say --force too if that is meant");
   if (flags["no-backup"] === true && flags.rehearse === true)
     throw new Usage("install.sh: --rehearse finds out what a backup must hold; it excludes --no-backup");
+  if (flags.rehearse === true && flags["no-rehearse"] === true)
+    throw new Usage("install.sh: --rehearse and --no-rehearse exclude each other");
   const options = { ...deadline(flags["deadline-seconds"]), withoutBackup: flags["no-backup"] === true };
   requireRoot();
   const record = readLockRecord({ root: "/" });
-  const { context } = openCommand("install", {
+  const { context: opened } = openCommand("install", {
     dryRun: flags["dry-run"] === true,
     verbose: flags.verbose === true,
     ...(record === null ? {} : { runId: record.runId }),
   });
+  const context = withRehearsal(opened, flags);
   return await keepOperation(context, "install.sh", async () => {
     if (nothingToInstall(context)) return await onlyBackup(context, flags.backup === true && flags.force === true);
-    return await patch(context, options, { wanted: flags.backup === true, rehearse: flags.rehearse === true });
+    return await installPrepared(context, options, {
+      backup: flags.backup === true,
+      rehearsal: flags.rehearse === true,
+    });
   });
+}
+
+/** What was typed goes before what the host's configuration says. */
+function withRehearsal(context: StepContext, flags: Flags<typeof declaration.flags>): StepContext {
+  if (flags.rehearse !== true && flags["no-rehearse"] !== true) return context;
+  return { ...context, policy: { ...context.policy, rehearse: flags.rehearse === true ? "required" : "off" } };
 }
 
 function deadline(text: string | undefined): InstallOptions {
@@ -96,14 +121,18 @@ async function onlyBackup(context: StepContext, wanted: boolean): Promise<number
   }
   await recover(context);
   const { manifest } = await createBackup(machine, { runId, lock: null, timed });
-  process.stdout.write(`Nothing to install. Backup made as asked: ${manifest.id}, ${manifest.entries.length} paths.\n`);
+  process.stdout.write(
+    `Nothing to install. Backup made as asked: ${manifest.id}, ${manifest.entries.length} paths, complete.\n`,
+  );
   return EXIT.ok;
 }
 
-async function patch(
+/** Backs up, installs, validates and commits what is locked; whatever fails is rolled back. */
+export async function installPrepared(
   context: StepContext,
   options: InstallOptions,
-  keep: BackupOptions & { readonly wanted: boolean },
+  /** Made anew, also when there is one that would do. */
+  anew: { readonly backup: boolean; readonly rehearsal: boolean },
 ): Promise<number> {
   const { machine, runId, dryRun } = context;
   const lock = readLock(machine, runId, dryRun);
@@ -113,10 +142,13 @@ async function patch(
     const state = stateOf(context, lockDigest(lock));
     // On trial already: an earlier call was ended before it could validate and commit.
     const skip =
-      options.withoutBackup === true ||
-      state === "trial" ||
-      (state === "backedUp" && !keep.wanted && keep.rehearse !== true);
-    if (!skip) await note(summary, "backup", backupWith(context, keep));
+      options.withoutBackup === true || state === "trial" || (state === "backedUp" && !anew.backup && !anew.rehearsal);
+    if (!skip) {
+      const holds = "paths" in rehearsedPaths(machine, boundTo(machine, lock, context.policy));
+      const wanted = anew.rehearsal || (context.policy.rehearse !== "off" && !holds);
+      if (wanted) await note(summary, "rehearse", rehearseWith(context, options));
+      await note(summary, "backup", backup(context));
+    }
     await note(summary, "install", installWith(context, options));
     await note(summary, "validate", validate(context)).catch((error) => goBack(context, summary, error));
     await note(summary, "commit", commit(context));

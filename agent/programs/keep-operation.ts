@@ -1,5 +1,6 @@
 import { asFailure } from "../../contract/failures.ts";
 import type { StepContext } from "../patch/step.ts";
+import { recordViolation } from "../security/violations.ts";
 import { addOperation } from "../telemetry/history.ts";
 
 /** Does a command's work and keeps in the host's history how it ended. */
@@ -8,6 +9,7 @@ export async function keepOperation(context: StepContext, name: string, work: ()
   const startedAt = machine.clock.now();
   const keep = (error: unknown) => {
     const failure = error === null ? null : asFailure(error);
+    if (failure !== null) recordViolation(machine, context.runId, failure);
     addOperation(machine, {
       startedAt: startedAt.toISOString(),
       durationMs: machine.clock.now().getTime() - startedAt.getTime(),

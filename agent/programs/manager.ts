@@ -1,58 +1,57 @@
-import { EXIT } from "../../contract/failures.ts";
-import { readStatus, type Status, statusText } from "../telemetry/status.ts";
-import { openCommand } from "./command.ts";
-import { readFlags, suggestion, Usage } from "./program.ts";
+import type { Declaration } from "./declaration.ts";
+import {
+  autoUpdateVerb,
+  daemonVerb,
+  fullUpdateVerb,
+  installVerb,
+  lockdownVerb,
+  publishVerb,
+  recoveryVerb,
+  statusVerb,
+} from "./manager-verbs.ts";
+import { suggestion, Usage } from "./program.ts";
 
-const VERBS = ["show-status"] as const;
-
-export const help = `autopatch-manager.sh show-status [--format=json|text] [--detailed] [--health-check] [--quiet]
-
-Tells what is installed, pending, backed up and in progress on this host. Changes nothing.
-  --format=json    one JSON object
-  --detailed       every pending update, and why others are left out
-  --health-check   exit 11 when a change is unfinished or a security violation was logged
-  --quiet          prints nothing; the exit code tells
-`;
+export const declaration = {
+  name: "autopatch-manager.sh",
+  summary: "tell and change how this host is patched",
+  about: "What is asked of AutoPatch as a whole, by a verb.",
+  flags: {},
+  verbs: {
+    "auto-update": autoUpdateVerb,
+    "full-update": fullUpdateVerb,
+    "show-status": statusVerb,
+    "publish-metrics": publishVerb,
+    "manage-daemon": daemonVerb,
+    install: installVerb,
+    "emergency-lockdown": lockdownVerb,
+    "disaster-recovery": recoveryVerb,
+  },
+  exits: ["blocked", "security", "backup", "unhealthy", "rollback"],
+} as const satisfies Declaration;
 
 export async function run(args: readonly string[]): Promise<number> {
-  const [verb, ...rest] = args;
-  if (verb !== "show-status") {
-    throw new Usage(`autopatch-manager.sh: unknown command ${verb ?? ""}${suggestion(verb ?? "", VERBS)}`);
-  }
-  const { flags } = readFlags(
-    "autopatch-manager.sh show-status",
-    {
-      format: { type: "string" },
-      detailed: { type: "boolean" },
-      "health-check": { type: "boolean" },
-      quiet: { type: "boolean" },
-    },
-    rest,
+  const [verb = "", ...rest] = args;
+  if (isVerb(verb)) return await RUN[verb](rest);
+  const known = Object.keys(declaration.verbs);
+  throw new Usage(
+    `${declaration.name}: ${verb === "" ? "say what to do" : `unknown command ${verb}`}${suggestion(verb, known)}`,
   );
-  const format = flags.format ?? "text";
-  if (format !== "text" && format !== "json") {
-    throw new Usage(
-      `autopatch-manager.sh show-status: unknown format ${format}${suggestion(format, ["json", "text"])}`,
-    );
-  }
-  const { machine, context } = openCommand("manager", { dryRun: true });
-  const status = await readStatus(machine, context.policy);
-  if (flags.quiet !== true) {
-    const text =
-      format === "json" ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, flags.detailed === true);
-    process.stdout.write(text);
-  }
-  const problem = flags["health-check"] === true ? healthProblem(status) : null;
-  if (problem === null) return EXIT.ok;
-  if (flags.quiet !== true) process.stderr.write(`autopatch: ${problem}\n`);
-  return EXIT.unhealthy;
 }
 
-/** What keeps a host from being called healthy; null when nothing does. Pure. */
-export function healthProblem(status: Pick<Status, "transaction" | "figures">): string | null {
-  if (status.transaction?.open) {
-    return `the change of run ${status.transaction.runId} is unfinished: ${status.transaction.state}`;
-  }
-  const { securityViolations } = status.figures;
-  return securityViolations > 0 ? `${securityViolations} security violations are in the logs` : null;
+type Verb = keyof typeof declaration.verbs;
+
+/** Each verb's code is loaded only when it is called. */
+const RUN: Readonly<Record<Verb, (args: readonly string[]) => Promise<number>>> = {
+  "auto-update": async (args) => (await import("./update.ts")).runAutoUpdate(args),
+  "full-update": async (args) => (await import("./update.ts")).runFullUpdate(args),
+  "show-status": async (args) => (await import("./show-status.ts")).runShowStatus(args),
+  "publish-metrics": async (args) => (await import("./publish-metrics.ts")).publishMetrics(args),
+  "manage-daemon": async (args) => (await import("./manage-daemon.ts")).runManageDaemon(args),
+  install: async (args) => (await import("./configure.ts")).runInstall(args),
+  "emergency-lockdown": async (args) => (await import("./emergency-lockdown.ts")).runLockdown(args),
+  "disaster-recovery": async (args) => (await import("./disaster-recovery.ts")).runDisasterRecovery(args),
+};
+
+function isVerb(word: string): word is Verb {
+  return Object.hasOwn(declaration.verbs, word);
 }

@@ -72,7 +72,8 @@ export async function runOnce(
   return { report, repeated: false };
 }
 
-function recorded(machine: Machine, key: StepKey): StepReport | null {
+/** What a step answered; null when it has not ended. */
+export function recorded(machine: Machine, key: StepKey): StepReport | null {
   const text = readOwn(machine, reportPath(key));
   return text === null ? null : StepReport.parse(JSON.parse(text));
 }

@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
 import { asFailure, EXIT, FAILURES } from "../../contract/failures.ts";
+import { editDistance } from "../../contract/nearest.ts";
+import type { Declaration, Flag } from "./declaration.ts";
 
 /** What each file of this folder exports: one of the seed's programs. */
 export interface Program {
-  /** The text of --help. */
-  readonly help: string;
+  readonly declaration: Declaration;
   /**
    * @param args what follows the program's name
    * @returns the exit code, one of EXIT
@@ -19,7 +20,7 @@ export class Usage extends Error {
 }
 
 /** Flags by name; `boolean` takes no value. */
-export type FlagTable = Readonly<Record<string, { readonly type: "boolean" | "string" }>>;
+export type FlagTable = Readonly<Record<string, Pick<Flag, "type" | "oneOf">>>;
 
 export type Flags<T extends FlagTable> = {
   readonly [K in keyof T]?: T[K]["type"] extends "boolean" ? boolean : string;
@@ -28,7 +29,7 @@ export type Flags<T extends FlagTable> = {
 /**
  * Reads arguments strictly.
  * @param positionals how many words without a dash are allowed
- * @throws Usage naming the unknown flag and the nearest known one
+ * @throws Usage naming the unknown flag or value and the nearest known one
  */
 export function readFlags<const T extends FlagTable>(
   program: string,
@@ -52,13 +53,18 @@ export function readFlags<const T extends FlagTable>(
   }
   const extra = parsed.positionals[positionals];
   if (extra !== undefined) throw new Usage(`${program}: ${JSON.stringify(extra)} is not expected here; see --help`);
+  for (const [name, { oneOf }] of Object.entries(table)) {
+    const value = parsed.values[name];
+    if (oneOf !== undefined && typeof value === "string" && !oneOf.includes(value))
+      throw new Usage(`${program}: unknown ${name} ${value}${suggestion(value, oneOf)}`);
+  }
   // parseArgs checked each value against the same table.
   return { flags: parsed.values as Flags<T>, words: parsed.positionals };
 }
 
 /** `. Did you mean …?` when a known word is near, else the list of known ones. */
 export function suggestion(word: string, known: readonly string[], prefix = ""): string {
-  const ranked = known.map((k) => ({ k, d: distance(word, k) })).sort((a, b) => a.d - b.d);
+  const ranked = known.map((k) => ({ k, d: editDistance(word, k) })).sort((a, b) => a.d - b.d);
   const nearest = ranked[0];
   if (nearest !== undefined && nearest.d <= Math.max(2, Math.floor(nearest.k.length / 2))) {
     return `. Did you mean ${prefix}${nearest.k}?`;
@@ -72,18 +78,4 @@ export function describeError(error: unknown): { text: string; exit: number } {
   const failure = asFailure(error);
   const { exit, meaning, wayOut } = FAILURES[failure.code];
   return { text: `autopatch: ${meaning}: ${failure.message}\n  ${wayOut} (${failure.code})`, exit: EXIT[exit] };
-}
-
-/** Levenshtein's: single letters added, taken away or changed. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -5,7 +5,7 @@ import type { StepContext } from "../patch/step.ts";
 /** A context whose `timed` fills the list of timings beside it. */
 export function stepContext(
   machine: Machine,
-  request: Pick<StepContext, "runId" | "dryRun" | "policy">,
+  request: Omit<StepContext, "machine" | "timed">,
 ): { context: StepContext; timings: StepReport["timings"] } {
   const timings: StepReport["timings"] = [];
   const timed = async <T>(part: string, work: () => Promise<T>): Promise<T> => {
@@ -16,6 +16,5 @@ export function stepContext(
       timings.push({ part, ms: Math.round(performance.now() - from) });
     }
   };
-  const { runId, dryRun, policy } = request;
-  return { context: { machine, runId, dryRun, policy, timed }, timings };
+  return { context: { ...request, machine, timed }, timings };
 }

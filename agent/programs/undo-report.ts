@@ -1,9 +1,8 @@
-import type { StepDetails } from "../../contract/step-report.ts";
-
-type RollbackReport = NonNullable<StepDetails["rollback"]>;
+import type { RollbackReport } from "../../contract/step-report.ts";
 
 /** What a person reads after a rollback. Pure. */
-export function rollbackText({ backupId, identical, differences, keptEdits, notCovered }: RollbackReport): string {
+export function rollbackText(report: RollbackReport): string {
+  const { backupId, identical, differences, keptEdits, notCovered, reopenedCves } = report;
   const lines = [
     identical
       ? `Restored from ${backupId}: the host is identical to what it was.`
@@ -15,6 +14,9 @@ export function rollbackText({ backupId, identical, differences, keptEdits, notC
     ...keptEdits.map((line) => `  ${line}`),
     ...(notCovered.length > 0 ? ["Not covered by package backups, left as it is:"] : []),
     ...notCovered.map((line) => `  ${line}`),
+    ...(reopenedCves === null ? ["Which CVEs are open again is not known."] : []),
+    ...(reopenedCves !== null && reopenedCves.length > 0 ? ["These CVEs are open again:"] : []),
+    ...(reopenedCves ?? []).map((cve) => `  ${cve}`),
   ];
   return `${lines.join("\n")}\n`;
 }

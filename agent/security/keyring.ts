@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { Failure } from "../../contract/failures.ts";
 import type { AptSource } from "../host/apt-sources.ts";
-import { codeOf, onMachine } from "../host/files.ts";
+import { codeOf, onMachine, readTrusted } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 
 /** The keys that may sign a repository's Release file. */
@@ -14,7 +14,7 @@ export interface Keyring {
 
 /**
  * The keys a source trusts: those it names in Signed-By (files, fingerprints, or a key block), else those of the whole host.
- * @throws Failure `signatureInvalid` when a named keyring is not there
+ * @throws Failure `signatureInvalid` when a named keyring is not there; `pathUnsafe` when somebody else could have written one
  */
 export function keyringOf(machine: Pick<Machine, "root">, source: AptSource): Keyring {
   const { signedBy } = source;
@@ -29,8 +29,9 @@ export function keyringOf(machine: Pick<Machine, "root">, source: AptSource): Ke
   const files = paths.length > 0 ? paths : hostKeyrings(machine);
   const packets = files.map((file) => {
     try {
-      return dearmorIfNeeded(readFileSync(onMachine(machine, file)));
+      return dearmorIfNeeded(readTrusted(machine, file));
     } catch (cause) {
+      if (cause instanceof Failure) throw cause;
       throw new Failure("signatureInvalid", `${source.file}: the keyring ${file} cannot be read`, { cause });
     }
   });
@@ -44,15 +45,18 @@ function hostKeyrings(machine: Pick<Machine, "root">): string[] {
   return [...single, ...names.sort().map((name) => `${folder}/${name}`)];
 }
 
-function dearmorIfNeeded(bytes: Buffer): Buffer {
-  return bytes.includes("-----BEGIN PGP PUBLIC KEY BLOCK-----") ? dearmor(bytes.toString("latin1")) : bytes;
+/** The packets of a keyring or a signature, armoured or not. */
+export function dearmorIfNeeded(bytes: Buffer): Buffer {
+  return bytes.includes("-----BEGIN PGP ") ? dearmor(bytes.toString("latin1")) : bytes;
 }
 
 /** Every armoured block of a text as OpenPGP packets (RFC 4880, 6.2): headers up to the empty line, base64, checksum. */
 export function dearmor(text: string): Buffer {
-  const blocks = text.matchAll(/-----BEGIN PGP PUBLIC KEY BLOCK-----([\s\S]*?)-----END PGP PUBLIC KEY BLOCK-----/g);
+  const blocks = text.matchAll(
+    /-----BEGIN PGP (PUBLIC KEY BLOCK|SIGNATURE)-----([\s\S]*?)-----END PGP (PUBLIC KEY BLOCK|SIGNATURE)-----/g,
+  );
   return Buffer.concat(
-    [...blocks].map(([, block = ""]) => {
+    [...blocks].map(([, , block = ""]) => {
       const lines = block.split("\n").map((line) => line.trim());
       const body = lines.filter((line) => line !== "" && !line.includes(": ") && !line.startsWith("="));
       return Buffer.from(body.join(""), "base64");

@@ -3,16 +3,15 @@ import { VIOLATION_MARKER } from "../../contract/failures.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { HostFigures } from "../../contract/steps.ts";
 import { fileSystemOf } from "../host/disk.ts";
-import { dpkgPackages } from "../host/dpkg.ts";
+import { installedCount } from "../host/dpkg-database.ts";
 import { codeOf, onMachine } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 
 /** What the host says of itself for the seed's metrics. */
-export async function hostFigures(machine: Machine): Promise<HostFigures> {
-  const packages = await dpkgPackages(machine);
+export function hostFigures(machine: Pick<Machine, "root">): HostFigures {
   const percent = fileSystemOf(machine, HOST_PATHS.work).usedPercent;
   return {
-    totalPackages: packages.filter((p) => p.status.startsWith("ii")).length,
+    totalPackages: installedCount(machine),
     backupCount: backupNames(machine).length,
     diskUsagePercent: Math.round(percent * 10) / 10,
     securityViolations: violationCount(machine),

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
 import type { StepResult } from "../../contract/envelope.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
+import { StepName } from "../../contract/steps.ts";
 import { onMachine, ownFolder } from "../host/files.ts";
 import type { Machine } from "../host/machine.ts";
 
@@ -62,14 +63,75 @@ export function addOperation(machine: Machine, operation: Operation): void {
 
 /** The latest operations, newest first. */
 export function lastOperations(machine: Machine, limit: number): Operation[] {
+  return readOperations(machine, "ORDER BY id DESC LIMIT ?", limit);
+}
+
+/** Operations that began since a time, oldest first. */
+export function operationsSince(machine: Machine, since: Date): Operation[] {
+  return readOperations(machine, "WHERE startedAt >= ? ORDER BY id", since.toISOString());
+}
+
+function readOperations(machine: Machine, which: string, value: string | number): Operation[] {
+  const database = openHistory(machine);
+  try {
+    const columns = Object.keys(Operation.shape).join(", ");
+    const rows = database.prepare(`SELECT ${columns} FROM operations ${which}`).all(value);
+    return z.array(Operation).parse(rows.map((row) => ({ ...row })));
+  } finally {
+    database.close();
+  }
+}
+
+/** Drops what is older than some days and gives the room back. @returns how many operations were dropped */
+export function compactHistory(machine: Machine, days: number): number {
+  const database = openHistory(machine);
+  try {
+    const before = new Date(machine.clock.now().getTime() - days * 86_400_000).toISOString();
+    const { changes } = database.prepare("DELETE FROM operations WHERE startedAt < ?").run(before);
+    database.exec("VACUUM");
+    return Number(changes);
+  } finally {
+    database.close();
+  }
+}
+
+/** What brings a host up to date; a dry run has another name. */
+const UPDATES = ["install", "install.sh", "commit", "auto-update", "full-update"] as const;
+
+/** When an update last ended well, having found something to do or not; null when none ever did. */
+export function lastUpdate(machine: Machine): Date | null {
+  const database = openHistory(machine);
+  try {
+    const row = database
+      .prepare(
+        `SELECT startedAt, durationMs FROM operations WHERE operation IN (${UPDATES.map(() => "?").join(", ")})
+          AND outcome IN ('succeeded', 'rebootRequired', 'nothingToDo') ORDER BY id DESC LIMIT 1`,
+      )
+      .get(...UPDATES);
+    if (row === undefined) return null;
+    const { startedAt, durationMs } = Operation.pick({ startedAt: true, durationMs: true }).parse({ ...row });
+    return new Date(Date.parse(startedAt) + durationMs);
+  } finally {
+    database.close();
+  }
+}
+
+/** Milliseconds that each step took when it was last done, as a step or as the program of that name. */
+export function lastDurations(machine: Machine): Map<StepName, number> {
   const database = openHistory(machine);
   try {
     const rows = database
       .prepare(
-        "SELECT startedAt, durationMs, runId, operation, outcome, code, message FROM operations ORDER BY id DESC LIMIT ?",
+        "SELECT operation, durationMs FROM operations WHERE id IN (SELECT MAX(id) FROM operations GROUP BY operation) ORDER BY id",
       )
-      .all(limit);
-    return z.array(Operation).parse(rows.map((row) => ({ ...row })));
+      .all();
+    const found = new Map<StepName, number>();
+    for (const row of rows) {
+      const { operation, durationMs } = Operation.pick({ operation: true, durationMs: true }).parse({ ...row });
+      const step = StepName.safeParse(operation.replace(/\.sh$/, ""));
+      if (step.success) found.set(step.data, durationMs);
+    }
+    return found;
   } finally {
     database.close();
   }

@@ -1,16 +1,16 @@
 import { hostname } from "node:os";
 import { HOST_PATHS } from "../../contract/names.ts";
 import type { PatchPolicy } from "../../contract/request.ts";
-import type { LeftOut, PlannedPackage } from "../../contract/step-report.ts";
 import type { HostFigures } from "../../contract/steps.ts";
-import { lstatOrNull, onMachine } from "../host/files.ts";
 import { bootId, osRelease } from "../host/identity.ts";
 import type { Machine } from "../host/machine.ts";
 import { OPEN_STATES, readJournal } from "../patch/journal.ts";
-import { resolvePlan } from "../patch/resolver.ts";
+import { rebootReasons } from "../patch/reboot.ts";
 import { AGENT_VERSION } from "../version.ts";
-import { backupNames, hostFigures } from "./figures.ts";
-import { lastOperations, type Operation } from "./history.ts";
+import { type BackupState, backupState } from "./backup-state.ts";
+import { hostFigures, violationCount } from "./figures.ts";
+import { lastOperations, lastUpdate, type Operation } from "./history.ts";
+import { type Pending, pendingUpdates } from "./pending.ts";
 
 /** What show-status tells; the JSON form is this very value. */
 export interface Status {
@@ -20,62 +20,77 @@ export interface Status {
   readonly release: string;
   readonly bootId: string;
   readonly rebootRequired: boolean;
-  /** What is pending by the package lists as they are; they are not refreshed. */
-  readonly pending: {
-    readonly total: number;
-    readonly security: number;
-    readonly critical: readonly string[];
-    readonly downloadBytes: number;
-    readonly packages: readonly Pick<PlannedPackage, "name" | "from" | "version" | "security">[];
-    readonly leftOut: readonly LeftOut[];
-    /** Why it is not known; null when it is. */
-    readonly problem: string | null;
-  };
+  readonly pending: Pending;
   readonly lastOperation: Operation | null;
-  readonly backups: { readonly count: number; readonly latest: string | null };
-  /** The last change; `open` while the host is neither old nor agreed on. */
-  readonly transaction: { readonly runId: string; readonly state: string; readonly open: boolean } | null;
+  /** When an update last ended well; null when none ever did. */
+  readonly lastUpdate: string | null;
+  /** The latest operations, newest first. */
+  readonly history: readonly Operation[];
+  readonly backups: BackupState;
+  /** The last change; `open` while the host is neither old nor agreed on, `since` when it entered its state. */
+  readonly transaction: {
+    readonly runId: string;
+    readonly state: string;
+    readonly open: boolean;
+    readonly since: string | null;
+  } | null;
   readonly figures: HostFigures;
 }
 
-/** Looks at the host; changes nothing. Not root, it sees less: what it cannot see is said, not guessed. */
+const HISTORY = 10;
+
+/** Looks at the host; changes nothing. What it cannot see is said, not guessed. */
 export async function readStatus(machine: Machine, policy: PatchPolicy): Promise<Status> {
-  const journal = readJournal(machine);
-  const backups = backupNames(machine);
+  const pending = pendingUpdates(machine, policy);
+  const history = lastOperations(machine, HISTORY);
   return {
     checkedAt: machine.clock.now().toISOString(),
     agentVersion: AGENT_VERSION,
     host: hostname(),
     release: osRelease(machine).name,
     bootId: bootId(machine),
-    rebootRequired: ["/run/reboot-required", "/var/run/reboot-required"].some(
-      (path) => lstatOrNull(onMachine(machine, path)) !== null,
-    ),
-    pending: await pendingUpdates(machine, policy),
-    lastOperation: lastOperations(machine, 1)[0] ?? null,
-    backups: { count: backups.length, latest: backups.at(-1) ?? null },
-    transaction:
-      journal === null ? null : { runId: journal.runId, state: journal.state, open: OPEN_STATES.has(journal.state) },
-    figures: await hostFigures(machine),
+    rebootRequired: (await rebootReasons(machine)).length > 0,
+    pending: await pending,
+    lastOperation: history[0] ?? null,
+    lastUpdate: lastUpdate(machine)?.toISOString() ?? null,
+    history,
+    ...(await readHealth(machine)),
+    figures: hostFigures(machine),
   };
 }
 
-async function pendingUpdates(machine: Machine, policy: PatchPolicy): Promise<Status["pending"]> {
-  try {
-    const { plan } = await resolvePlan(machine, policy);
-    return {
-      total: plan.packages.length + plan.removals.length,
-      security: plan.packages.filter((p) => p.security).length,
-      critical: plan.packages.filter((p) => p.critical).map((p) => p.name),
-      downloadBytes: plan.downloadBytes,
-      packages: plan.packages.map(({ name, from, version, security }) => ({ name, from, version, security })),
-      leftOut: plan.leftOut,
-      problem: null,
-    };
-  } catch (error) {
-    const problem = (error as Error).message;
-    return { total: 0, security: 0, critical: [], downloadBytes: 0, packages: [], leftOut: [], problem };
-  }
+/** What a health check judges by: little enough to be read every few minutes. */
+export type Health = Pick<Status, "transaction" | "backups"> & {
+  readonly figures: Pick<HostFigures, "securityViolations">;
+};
+
+export async function readHealth(machine: Machine): Promise<Health> {
+  const journal = readJournal(machine);
+  return {
+    transaction:
+      journal === null
+        ? null
+        : {
+            runId: journal.runId,
+            state: journal.state,
+            open: OPEN_STATES.has(journal.state),
+            since: journal.entered[journal.state] ?? null,
+          },
+    backups: await backupState(machine),
+    figures: { securityViolations: violationCount(machine) },
+  };
+}
+
+/** What keeps a host from being called healthy; empty when nothing does. Pure. */
+export function healthProblems({ transaction, backups, figures }: Health): string[] {
+  const { securityViolations } = figures;
+  return [
+    ...(transaction?.open === true
+      ? [`the change of run ${transaction.runId} is unfinished: ${transaction.state}`]
+      : []),
+    ...(securityViolations > 0 ? [`${securityViolations} security violations are in the logs`] : []),
+    ...(backups.valid === false ? [`the newest backup cannot be used: ${backups.problem}`] : []),
+  ];
 }
 
 /** The status for a person, one fact a line; with each package when detailed. Pure. */
@@ -90,9 +105,10 @@ export function statusText(status: Status, detailed: boolean): string {
     ["Critical", pending.critical.join(", ") || "none pending"],
     ["Left out", pending.leftOut.map((l) => `${l.name} (${l.reason})`).join(", ") || "none"],
     ["Reboot", status.rebootRequired ? "required" : "not required"],
+    ["Last update", status.lastUpdate ?? "never"],
     ["Last operation", lastOperation === null ? "none" : operationText(lastOperation)],
-    ["Change", transaction === null ? "none" : `${transaction.state}, run ${transaction.runId}`],
-    ["Backups", status.backups.latest === null ? "none" : `${status.backups.count}, latest ${status.backups.latest}`],
+    ["Change", transaction === null ? "none" : changeText(transaction)],
+    ["Backups", backupsText(status.backups)],
     ["Disk", `${figures.diskUsagePercent} % used at ${HOST_PATHS.work}`],
     ["Violations", String(figures.securityViolations)],
   ];
@@ -102,7 +118,19 @@ export function statusText(status: Status, detailed: boolean): string {
     (p) => `  ${p.name} ${p.from ?? "(new)"} -> ${p.version}${p.security ? " [security]" : ""}\n`,
   );
   const leftOut = pending.leftOut.map((l) => `  ${l.name} ${l.installed} -> ${l.candidate}: ${l.message}\n`);
-  return `${text}${packages.length > 0 ? "Pending updates:\n" : ""}${packages.join("")}${leftOut.length > 0 ? "Left out:\n" : ""}${leftOut.join("")}`;
+  const history = status.history.map((one) => `  ${operationText(one)}\n`);
+  const list = (title: string, rows: readonly string[]) => (rows.length > 0 ? `${title}:\n${rows.join("")}` : "");
+  return `${text}${list("Pending updates", packages)}${list("Left out", leftOut)}${list("History, newest first", history)}`;
+}
+
+function changeText({ state, runId, since }: NonNullable<Status["transaction"]>): string {
+  return `${state}${since === null ? "" : ` since ${since}`}, run ${runId}`;
+}
+
+function backupsText({ count, latest, latestAt, problem }: BackupState): string {
+  if (latest === null) return "none";
+  const state = problem === null ? `made ${latestAt}, valid` : `INVALID: ${problem}`;
+  return `${count}, latest ${latest}, ${state}`;
 }
 
 function pendingText(pending: Status["pending"]): string {

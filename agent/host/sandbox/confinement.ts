@@ -29,18 +29,26 @@ const CAPABILITIES = {
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const SWEEP_MS = 10_000;
 
-/** Runs a program in a confined sandbox under the contract of exec; what left its process group lives on until `sweepConfined`. */
+/**
+ * Runs a program in a confined sandbox under the contract of exec; what left its process group lives on until `sweepConfined`.
+ * @param cgroup folders of the control groups that hold it
+ */
 export async function enterConfined(
   pid: number,
+  cgroup: readonly string[],
   file: string,
   args: readonly string[],
   options: ExecOptions,
 ): Promise<ExecResult> {
   const { cwd, ...rest } = options;
-  const result = await exec("perl", ["-e", ENTER_PROGRAM, String(pid), keep(), cwd ?? "/", file, ...args], {
-    ...rest,
-    env: options.env ?? { PATH, HOME: "/root" },
-  });
+  const result = await exec(
+    "perl",
+    ["-e", ENTER_PROGRAM, String(pid), keep(), cgroup.join(":"), cwd ?? "/", file, ...args],
+    {
+      ...rest,
+      env: options.env ?? { PATH, HOME: "/root" },
+    },
+  );
   const refused = /^enter: (.*?): (.*)$/m.exec(result.stderr);
   if (refused !== null && result.exitCode === 127) throw new CommandNotFound(refused[1] ?? file, refused[2] ?? "");
   return { ...result, command: [file, ...args] };
@@ -51,7 +59,7 @@ export async function enterConfined(
  * @throws SandboxFailure `ended`
  */
 export async function sweepConfined(pid: number): Promise<void> {
-  const result = await exec("perl", ["-e", ENTER_PROGRAM, String(pid), keep(), "/"], { deadlineMs: SWEEP_MS });
+  const result = await exec("perl", ["-e", ENTER_PROGRAM, String(pid), keep(), "", "/"], { deadlineMs: SWEEP_MS });
   if (result.exitCode !== 0)
     throw new SandboxFailure("ended", `sandbox of process ${pid}: cannot be swept: ${result.stderr.trim()}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Enters a confined sandbox, run as `perl -e … PID CAPABILITIES FOLDER PROGRAM ARGUMENT…`; without a program it ends every process there.
+ * Enters a confined sandbox, run as `perl -e … PID CAPABILITIES CGROUPS FOLDER PROGRAM ARGUMENT…`; without a program it ends every process there.
  *
  * nsenter cannot do it: whatever drops capabilities after it would be a program of the clone, which a hostile package may have
  * replaced and which would still hold them all. Here everything is loaded from the machine before the namespaces are entered.
@@ -8,7 +8,7 @@
  */
 export const ENTER_PROGRAM = String.raw`
 use strict; use warnings; use Fcntl; use POSIX ();
-my ($pid, $capabilities, $folder, @command) = @ARGV;
+my ($pid, $capabilities, $cgroups, $folder, @command) = @ARGV;
 my %NR = (x86_64 => { setns => 308, prctl => 157 }, aarch64 => { setns => 268, prctl => 167 });
 my $machine = (POSIX::uname())[4];
 my $nr = $NR{$machine} or fail("no system call numbers for $machine");
@@ -16,6 +16,10 @@ sub fail { print STDERR "enter: cannot: $_[0]\n"; exit 126 }
 sub prctl { syscall($nr->{prctl}, $_[0] + 0, $_[1] + 0, 0, 0, 0) }
 prctl(4, 0) == 0 or fail("prctl: $!");
 if (open(my $score, ">", "/proc/self/oom_score_adj")) { print $score "1000\n"; close $score }
+for my $cgroup (split(/:/, $cgroups)) {
+  sysopen(my $procs, "$cgroup/cgroup.procs", O_WRONLY) or fail("$cgroup: $!");
+  syswrite($procs, "0") or fail("$cgroup: $!");
+}
 my @spaces;
 for my $name (qw(ipc uts net pid mnt)) { sysopen(my $space, "/proc/$pid/ns/$name", O_RDONLY) or fail("$name: $!"); push @spaces, $space }
 syscall($nr->{setns}, fileno($_), 0) == 0 or fail("setns: $!") for @spaces;

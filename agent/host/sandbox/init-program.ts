@@ -98,15 +98,25 @@ mnt("tmpfs", "/run", "tmpfs", $NOSUID | $NODEV, "mode=755" . $most->("16m"));
 mkdir "/run/lock", 01777;
 mnt("tmpfs", "/tmp", "tmpfs", $NOSUID | $NODEV, "mode=1777" . $most->("256m"));
 my $number = 0;
+my @copies;
 for my $at (@file_systems) {
   my $folder = "$old$is{stage}/" . ++$number;
   stage_folder($folder);
   my ($source, $target, $type, $data) = ("overlay", $at, "overlay", "lowerdir=$old$at,upperdir=$folder/upper,workdir=$folder/work");
   next if syscall($nr->{mount}, $source, $target, $type, $NODEV, $data) == 0;
-  # FAT cannot be a layer, and is small: the clone gets a copy. Nothing of the clone has run yet, so its cp is the machine's.
-  system("/bin/cp", "-r", "--preserve=mode,timestamps", "$old$at/.", "$folder/upper") == 0 or fail("no copy of $at could be made");
-  bind_in("$folder/upper", $at, $NODEV | $NOSUID);
+  push @copies, [$at, "$is{stage}/$number"];
 }
+# FAT cannot be a layer, and is small: the clone gets a copy. Nothing of the clone has run yet, so its cp is the machine's; it lies in /usr.
+# To it /proc/self is another process: it reaches the old root through this one.
+(my $through = $old) =~ s/self/$$/;
+for my $copy (@copies) {
+  my ($at, $layer) = @$copy;
+  system("/bin/cp", "-a", "$through$at/.", "$through$layer/upper") == 0 or fail("no copy of $at could be made");
+  mkdir("$old$layer/copied", 0755) or fail("$old$layer/copied: $!");
+  bind_in("$old$layer/upper", $at, $NODEV | $NOSUID);
+}
+# A service may test its configuration by taking its port, in a network that ends here.
+if ($confined && open(my $ports, ">", "/proc/sys/net/ipv4/ip_unprivileged_port_start")) { print $ports "0\n"; close $ports }
 bind_in("$old$is{bootid}", "/proc/sys/kernel/random/boot_id", $RDONLY);
 for my $knobs (grep { -e } map { "/proc/$_" } qw(sys sysrq-trigger irq bus acpi apm asound driver fs mtrr scsi)) { bind_in($knobs, $knobs, $RDONLY | $NOSUID | $NODEV | $NOEXEC) }
 bind_in("/dev/null", "/proc/kcore", 0) if -e "/proc/kcore";

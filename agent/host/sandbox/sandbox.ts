@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Exec, type ExecOptions, type ExecResult, exec } from "../exec.ts";
+import { type Cgroup, type CgroupBounds, openCgroup } from "./cgroup.ts";
 import { type Confinement, enterConfined, sweepConfined } from "./confinement.ts";
 import { enterNamespaces } from "./enter.ts";
 import { SandboxFailure } from "./failure.ts";
@@ -88,6 +89,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   try {
     await opened.boot();
   } catch (error) {
+    await opened.close({ keep: true });
     if (isNew) await removeTree(options.workspace, privilege);
     throw error;
   }
@@ -97,6 +99,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
 class OpenSandbox implements Sandbox {
   readonly privilege: Privilege;
   readonly #options: SandboxOptions;
+  readonly #cgroup: Cgroup | null;
   #bootId = "";
   #holder: Holder | undefined;
   #closed = false;
@@ -104,6 +107,7 @@ class OpenSandbox implements Sandbox {
   constructor(options: SandboxOptions, privilege: Privilege) {
     this.#options = options;
     this.privilege = privilege;
+    this.#cgroup = options.confined === undefined ? null : openCgroup(ceilings(options.confined));
   }
 
   get upper(): string {
@@ -117,7 +121,8 @@ class OpenSandbox implements Sandbox {
   }
 
   get exceeded(): readonly string[] {
-    return this.#running().exceeded;
+    const watched = this.#running().exceeded;
+    return watched.length === 0 && this.#cgroup?.memoryExceeded() === true ? ["memory"] : watched;
   }
 
   sweep = (): Promise<void> => sweepConfined(this.pid);
@@ -136,7 +141,7 @@ class OpenSandbox implements Sandbox {
 
   exec = async (file: string, args: readonly string[], options: ExecOptions): Promise<ExecResult> =>
     this.#options.confined !== undefined
-      ? enterConfined(this.pid, file, args, options)
+      ? enterConfined(this.pid, this.#cgroup?.folders ?? [], file, args, options)
       : enterNamespaces(
           { pid: this.pid, privilege: this.privilege, network: this.#options.network },
           file,
@@ -161,6 +166,7 @@ class OpenSandbox implements Sandbox {
     this.#closed = true;
     await this.#holder?.end();
     this.#holder = undefined;
+    this.#cgroup?.remove();
     if (options.keep !== true) await removeTree(this.#options.workspace, this.privilege);
   }
 
@@ -168,6 +174,14 @@ class OpenSandbox implements Sandbox {
     if (this.#holder !== undefined) return this.#holder;
     throw new SandboxFailure("ended", `sandbox ${this.#options.workspace}: it is closed; open another`);
   }
+}
+
+/**
+ * What the kernel holds a confined sandbox to. Its own watch ends everything as soon as it sees more than is allowed; this is for what
+ * happens between two looks, and counts what was written too, since that lies in memory.
+ */
+function ceilings({ sizeBytes, memoryBytes, processes }: Confinement): CgroupBounds {
+  return { memoryBytes: sizeBytes + memoryBytes, processes: 2 * processes };
 }
 
 /** Removes a workspace; in a user namespace its files may belong to ids only the namespace may touch. */
