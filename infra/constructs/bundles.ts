@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 
-const HANDLERS = join(import.meta.dirname, "../../lambdas/handlers");
+const LAMBDAS = join(import.meta.dirname, "../../lambdas");
 
 /**
  * Bundles handlers, each alone in a folder of its own as `index.mjs`, lets `use` take them over, and removes them. One call of esbuild in
@@ -13,7 +13,7 @@ export function withBundles(names: readonly string[], use: (folderOf: (name: str
   const folder = mkdtempSync(join(tmpdir(), "autopatch-bundles-"));
   try {
     buildSync({
-      entryPoints: names.map((name) => ({ in: join(HANDLERS, `${name}.ts`), out: join(name, "index") })),
+      entryPoints: names.map((name) => ({ in: join(LAMBDAS, "handlers", `${name}.ts`), out: join(name, "index") })),
       outdir: folder,
       outExtension: { ".js": ".mjs" },
       bundle: true,
@@ -22,9 +22,10 @@ export function withBundles(names: readonly string[], use: (folderOf: (name: str
       target: "node24",
       format: "esm",
       mainFields: ["module", "main"],
+      // Lambda hands credentials over in the environment; the SDK's chain of files, SSO and metadata services is a fifth of a bundle.
+      alias: { "@aws-sdk/credential-provider-node": join(LAMBDAS, "aws/environment-credentials.ts") },
+      // Names of classes go too: our errors carry theirs as text, as the SDK's do, for state machines retry and catch by them.
       minify: true,
-      // Names of errors are what state machines retry and catch.
-      keepNames: true,
       legalComments: "none",
       logLevel: "error",
     });

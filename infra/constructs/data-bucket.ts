@@ -6,12 +6,16 @@ import { Construct } from "constructs";
 export interface DataBucketProps {
   /** Days until what belongs to a run is deleted. */
   readonly keepRunsDays: number;
+  /** Days until a .deb of the pool is deleted. */
+  readonly keepPoolDays: number;
 }
 
 /** Where plans, results, reports and task tokens lie: encrypted, versioned, closed to the public, TLS only. Outlives the stack. */
 export class DataBucket extends Construct {
   readonly bucket: IBucket;
   readonly key: Key;
+  /** Where S3 writes who did what, for other buckets of the stack too. */
+  readonly accessLogs: IBucket;
 
   constructor(scope: Construct, id: string, props: DataBucketProps) {
     super(scope, id);
@@ -33,6 +37,7 @@ export class DataBucket extends Construct {
       encryption: BucketEncryption.S3_MANAGED,
       lifecycleRules: [{ expiration: Duration.days(props.keepRunsDays) }],
     });
+    this.accessLogs = accessLogs as IBucket;
     Validations.of(accessLogs).acknowledge({
       id: "AwsSolutions-S1",
       reason: "This bucket holds the access logs; logging it into itself would never end.",
@@ -49,6 +54,9 @@ export class DataBucket extends Construct {
         { prefix: "hosts/", expiration: Duration.days(props.keepRunsDays) },
         // A token is worth nothing once its command has ended, which takes hours at most.
         { prefix: "commands/", expiration: Duration.days(2) },
+        { prefix: "pool/", expiration: Duration.days(props.keepPoolDays) },
+        // What the canaries offer the pool is taken within the run. Fleet locks stay: they are small, and the last one's number must not be lost.
+        { prefix: "offered/", expiration: Duration.days(2), noncurrentVersionExpiration: Duration.days(1) },
         {
           noncurrentVersionExpiration: Duration.days(30),
           expiredObjectDeleteMarker: true,

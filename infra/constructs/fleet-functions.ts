@@ -16,19 +16,33 @@ import { withBundles } from "./bundles.ts";
 /** Name of each Lambda and its file in lambdas/handlers. */
 export const FLEET_FUNCTIONS = [
   "plan",
+  "gate",
   "dispatch",
-  "await",
-  "collect",
+  "front-door",
   "on-event",
   "assess",
+  "ask-approval",
+  "on-decision",
+  "promote",
+  "pool",
   "report",
   "notify",
+  "start-scheduled",
 ] as const;
 export type FleetFunctionName = (typeof FLEET_FUNCTIONS)[number];
 
+const LONG: ReadonlySet<FleetFunctionName> = new Set<FleetFunctionName>(["assess", "promote", "pool", "report"]);
+
+/** Invoked by events: what they could not handle goes to the dead letters. */
+const BY_EVENT: ReadonlySet<FleetFunctionName> = new Set<FleetFunctionName>([
+  "on-event",
+  "on-decision",
+  "start-scheduled",
+]);
+
 export interface FleetFunctionsProps {
   readonly environment: Readonly<Record<string, string>>;
-  /** Takes events that on-event could not handle. */
+  /** Takes events that their function could not handle. */
   readonly deadLetters: IQueue;
   readonly keepLogsDays: RetentionDays;
 }
@@ -58,13 +72,13 @@ export class FleetFunctions extends Construct {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: name === "report" ? 1024 : 512,
-      // A batch whose lines were cut is read host by host; a report reads the plan of every host.
-      timeout: Duration.seconds(name === "report" ? 300 : 60),
+      // A batch whose lines were cut is read host by host; what reads the plan of every host, or takes some hundred packages, may take longer.
+      timeout: Duration.seconds(LONG.has(name) ? 300 : 60),
       environment: { ...props.environment },
       role,
       logGroup,
       tracing: Tracing.ACTIVE,
-      ...(name === "on-event" ? { deadLetterQueue: props.deadLetters, retryAttempts: 2 } : {}),
+      ...(BY_EVENT.has(name) ? { deadLetterQueue: props.deadLetters, retryAttempts: 2 } : {}),
     }) as IFunction;
   }
 }

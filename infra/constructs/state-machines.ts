@@ -15,7 +15,6 @@ export interface StateMachinesProps {
   readonly bucket: IBucket;
   readonly key: IKey;
   readonly waitSliceSeconds: number;
-  readonly pauseSeconds: number;
   readonly batchesAtOnce: number;
   readonly keepLogsDays: RetentionDays;
 }

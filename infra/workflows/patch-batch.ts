@@ -1,16 +1,17 @@
-import { Chain, Choice, Condition, Fail, type IChainable, Pass, Succeed } from "aws-cdk-lib/aws-stepfunctions";
+import { Choice, Condition, Fail, type IChainable, Pass, Succeed } from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
-import { PHASES, type StepName } from "../../contract/steps.ts";
-import { type RunStepProps, runStep } from "./run-step.ts";
+import { type BatchPhase, ROLLBACK_ATTEMPTS } from "../../contract/steps.ts";
+import { type RunCommandProps, runCommand } from "./run-command.ts";
 
-export type PatchBatchProps = Pick<RunStepProps, "functions" | "waitSliceSeconds" | "pauseSeconds">;
+export type PatchBatchProps = Pick<RunCommandProps, "functions" | "waitSliceSeconds">;
 
 /**
- * Takes one batch of hosts through a phase. Input: `{ item: BatchItem, phase }`.
+ * Takes one batch of hosts through a phase, or back. Input: `{ item: BatchItem, phase: BatchPhase }`.
  *
  * A host that fails leaves its batch; those that must be put back gather in `$toRollBack` and are rolled back at the end. When the
  * machinery breaks in mid-apply, nobody knows where the hosts stand: all that were on their way are asked to go back too, and a host
- * with nothing to undo says so. Only then does the batch fail.
+ * with nothing to undo says so. Only then does the batch fail. Hosts that have committed are another matter: a check that breaks takes
+ * nothing back.
  */
 export function patchBatch(scope: Construct, props: PatchBatchProps): IChainable {
   const done = new Succeed(scope, "BatchDone");
@@ -22,54 +23,61 @@ export function patchBatch(scope: Construct, props: PatchBatchProps): IChainable
   const rolledBack = Choice.jsonata(scope, "RollbackEnded")
     .when(Condition.jsonata("{% $broken = null %}"), done)
     .otherwise(broken);
-  const rollback = runStep(scope, {
+  const rollback = runCommand(scope, {
     ...props,
-    step: "rollback",
+    command: "rollback",
+    attempt: "{% $rollbackAttempt %}",
     hosts: "toRollBack",
-    onward: { proceed: rolledBack, nobodyLeft: rolledBack },
+    onward: rolledBack,
     whenBroken: broken,
   });
   const rollbackNeeded = Choice.jsonata(scope, "RollbackNeeded")
     .when(Condition.jsonata("{% $count($toRollBack) > 0 %}"), rollback)
-    .otherwise(rolledBack);
+    .otherwise(done);
   const takeAllBack = Pass.jsonata(scope, "TakeAllBack", {
     assign: { toRollBack: "{% [$distinct($append($toRollBack, $hosts))] %}" },
-  }).next(rollbackNeeded);
+  }).next(rollback);
 
-  const prepare = inOrder(PHASES.prepare, done, (step, next) =>
-    runStep(scope, { ...props, step, hosts: "hosts", onward: { proceed: next, nobodyLeft: done }, whenBroken: broken }),
-  );
-  const apply = inOrder(PHASES.apply, rollbackNeeded, (step, next) =>
-    runStep(scope, {
-      ...props,
-      step,
-      hosts: "hosts",
-      onward: { proceed: next, nobodyLeft: rollbackNeeded },
-      whenBroken: takeAllBack,
-    }),
-  );
+  const prepare = runCommand(scope, { ...props, command: "prepare", hosts: "hosts", whenBroken: broken });
+  const commit = runCommand(scope, {
+    ...props,
+    command: "commit",
+    hosts: "hosts",
+    onward: rollbackNeeded,
+    whenBroken: takeAllBack,
+  });
+  const apply = runCommand(scope, {
+    ...props,
+    command: "apply",
+    hosts: "hosts",
+    onward: { proceed: commit, nobodyLeft: rollbackNeeded },
+    whenBroken: takeAllBack,
+  });
 
-  return Chain.start(
-    Pass.jsonata(scope, "Begin", {
-      assign: {
-        item: "{% $states.input.item %}",
-        hosts: "{% $states.input.item.instanceIds %}",
-        toRollBack: [],
-        broken: null,
-      },
-    }),
-  ).next(
-    Choice.jsonata(scope, "Phase")
-      .when(Condition.jsonata("{% $states.input.phase = 'prepare' %}"), prepare)
-      .when(Condition.jsonata("{% $states.input.phase = 'apply' %}"), apply),
-  );
+  const check = runCommand(scope, {
+    ...props,
+    command: "check",
+    hosts: "hosts",
+    onward: rollbackNeeded,
+    whenBroken: broken,
+  });
+
+  const first: Readonly<Record<BatchPhase, IChainable>> = { prepare, apply, check, rollback };
+  const choice = Choice.jsonata(scope, "Phase");
+  for (const [phase, state] of Object.entries(first))
+    choice.when(Condition.jsonata(`{% $states.input.phase = '${phase}' %}`), state, begin(phase as BatchPhase));
+  return choice;
 }
 
-/** Builds the steps from the last to the first, each knowing what follows it; gives the first. */
-function inOrder(
-  steps: readonly StepName[],
-  last: IChainable,
-  build: (step: StepName, next: IChainable) => IChainable,
-): IChainable {
-  return steps.toReversed().reduce((next, step) => build(step, next), last);
+function begin(phase: BatchPhase) {
+  const everyHost = "{% $states.input.item.instanceIds %}";
+  return {
+    assign: {
+      item: "{% $states.input.item %}",
+      hosts: everyHost,
+      toRollBack: phase === "rollback" ? everyHost : [],
+      ...(phase === "prepare" ? {} : { rollbackAttempt: ROLLBACK_ATTEMPTS[phase] }),
+      broken: null,
+    },
+  };
 }

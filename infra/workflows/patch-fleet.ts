@@ -1,8 +1,10 @@
+import { Duration } from "aws-cdk-lib";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import {
   Choice,
   Condition,
   DistributedMap,
+  Errors,
   Fail,
   type IChainable,
   IntegrationPattern,
@@ -13,13 +15,16 @@ import {
   Succeed,
   TaskInput,
   type TaskStateBase,
+  Timeout,
   Wait,
   WaitTime,
 } from "aws-cdk-lib/aws-stepfunctions";
 import { StepFunctionsStartExecution } from "aws-cdk-lib/aws-stepfunctions-tasks";
 import type { Construct } from "constructs";
-import type { Phase } from "../../contract/steps.ts";
+import type { GATE_VERDICTS } from "../../contract/gates.ts";
+import type { BatchPhase, Phase } from "../../contract/steps.ts";
 import type { FleetFunctions } from "../constructs/fleet-functions.ts";
+import { promoteLock } from "./promote-lock.ts";
 import { CAUGHT, call, retryPassing } from "./tasks.ts";
 
 export interface PatchFleetProps {
@@ -27,13 +32,17 @@ export interface PatchFleetProps {
   readonly patchBatch: IStateMachine;
   readonly bucket: IBucket;
   readonly batchesAtOnce: number;
+  /** Seconds to wait for the event of a decision before looking for oneself. */
+  readonly waitSliceSeconds: number;
 }
 
 /**
  * One run over the fleet. Input: RunRequest; the execution's name is the run's id unless the request names one.
  *
- * Wave by wave: everyone prepares, what came of it is assessed, those that passed apply, that is assessed too, then the wave bakes. However
- * it ends, the run is reported and somebody is told; only then does the execution succeed or fail.
+ * Wave by wave: everyone prepares, what came of it is assessed and where it must be approved, those that passed apply, that is assessed
+ * too, what the canaries proved becomes the fleet's lock, then the wave bakes and is asked once more. Before each phase the gate is asked. A
+ * wave that stops the run goes back as a whole where that was asked for. However it ends, the run is reported and somebody is told; only
+ * then does the execution succeed or fail.
  */
 export function patchFleet(scope: Construct, props: PatchFleetProps): IChainable {
   const { functions } = props;
@@ -59,6 +68,7 @@ export function patchFleet(scope: Construct, props: PatchFleetProps): IChainable
       runId: "{% $exists($states.input.runId) ? $states.input.runId : $states.context.Execution.Name %}",
       error: null,
       wave: 0,
+      ...BEFORE_PREPARE,
     },
   });
   const plan = orReport(
@@ -76,23 +86,92 @@ export function patchFleet(scope: Construct, props: PatchFleetProps): IChainable
   const apply = orReport(wavePhase(scope, "Apply", "apply", props));
   const assessApply = orReport(assess(scope, "AssessApply", "apply", functions));
   const bake = Wait.jsonata(scope, "Bake", { time: WaitTime.seconds("{% $bakeSeconds %}") });
-  const nextWave = Pass.jsonata(scope, "NextWave", { assign: { wave: "{% $wave + 1 %}" } });
+  const nextWave = Pass.jsonata(scope, "NextWave", { assign: { wave: "{% $wave + 1 %}", ...BEFORE_PREPARE } });
 
+  const gate = orReport(
+    call(scope, "Gate", {
+      to: functions.gate,
+      payload: { runId: "{% $runId %}", wave: "{% $wave %}", phase: "{% $phase %}", since: "{% $since %}" },
+      assign: { gate: "{% $states.result.Payload %}", since: "{% $states.result.Payload.since %}" },
+    }),
+  );
+  const gateWait = Wait.jsonata(scope, "GateWait", { time: WaitTime.seconds("{% $gate.waitSeconds %}") });
+  const approval = orReport(askApproval(scope, props));
+  const gateIs = (verdict: (typeof GATE_VERDICTS)[number], phase?: Phase) =>
+    Condition.jsonata(`{% $gate.verdict = '${verdict}'${phase === undefined ? "" : ` and $phase = '${phase}'`} %}`);
+
+  const checkBaked = orReport(wavePhase(scope, "CheckBaked", "check", props));
+  const assessBaked = orReport(assess(scope, "AssessBaked", "check", functions));
+  const rollBackWave = orReport(wavePhase(scope, "RollBackWave", "rollback", props));
+  rollBackWave.next(report);
+
+  const toCheck = Condition.jsonata("{% $committed = 'check' %}");
+  const toRollBack = Condition.jsonata("{% $committed = 'rollBack' %}");
   const mayGoOn = Condition.jsonata("{% $decision = 'continue' %}");
   const moreWaves = Condition.jsonata("{% $decision = 'continue' and $wave + 1 < $count($waves) %}");
   begin
     .next(plan)
     .next(
-      Choice.jsonata(scope, "AnyHosts").when(Condition.jsonata("{% $count($waves) > 0 %}"), prepare).otherwise(report),
+      Choice.jsonata(scope, "AnyHosts").when(Condition.jsonata("{% $count($waves) > 0 %}"), gate).otherwise(report),
     );
-  prepare.next(assessPrepare).next(Choice.jsonata(scope, "MayApply").when(mayGoOn, apply).otherwise(report));
-  apply.next(assessApply).next(Choice.jsonata(scope, "MoreWaves").when(moreWaves, bake).otherwise(report));
-  bake.next(nextWave).next(prepare);
+  gate.next(
+    Choice.jsonata(scope, "GateVerdict")
+      .when(gateIs("open", "prepare"), prepare)
+      .when(gateIs("open", "apply"), apply)
+      .when(gateIs("wait"), gateWait.next(gate))
+      .otherwise(report),
+  );
+  prepare
+    .next(assessPrepare)
+    .next(
+      Choice.jsonata(scope, "MayApply")
+        .when(Condition.jsonata("{% $decision = 'continue' and $approval = null %}"), gate, { assign: BEFORE_APPLY })
+        .when(mayGoOn, approval)
+        .otherwise(report),
+    );
+  approval.next(
+    Choice.jsonata(scope, "ApprovalVerdict")
+      .when(Condition.jsonata("{% $approvalVerdict = 'approved' %}"), gate, { assign: BEFORE_APPLY })
+      .otherwise(report),
+  );
+  const onward = Choice.jsonata(scope, "MoreWaves")
+    .when(moreWaves, bake)
+    .when(toRollBack, rollBackWave)
+    .otherwise(report);
+  apply.next(assessApply).next(promoteLock(scope, { functions, guard: orReport, onward }));
+  bake.next(Choice.jsonata(scope, "AnyToCheck").when(toCheck, checkBaked).otherwise(nextWave));
+  checkBaked
+    .next(assessBaked)
+    .next(Choice.jsonata(scope, "StillWell").when(mayGoOn, nextWave).when(toRollBack, rollBackWave).otherwise(report));
+  nextWave.next(gate);
   return begin;
 }
 
+/** What the gate is asked about next, and that it has not been asked yet. */
+const BEFORE_PREPARE = { phase: "prepare" satisfies Phase, since: null };
+const BEFORE_APPLY = { phase: "apply" satisfies Phase, since: null };
+
+/**
+ * People are told of the wave's plan, and their decision answers the token. As with a command, the event of it only shortens the wait: when a
+ * slice of it is over, the same Lambda looks for itself, and ends it when the time to decide is over.
+ */
+function askApproval(scope: Construct, { functions, waitSliceSeconds }: PatchFleetProps) {
+  const task = call(scope, "Approval", {
+    to: functions["ask-approval"],
+    payload: {
+      runId: "{% $runId %}",
+      digest: "{% $approval %}",
+      taskToken: "{% $states.context.Task.Token %}",
+    },
+    untilAnswered: Timeout.duration(Duration.seconds(waitSliceSeconds)),
+    assign: { approvalVerdict: "{% $states.result.verdict %}" },
+  });
+  task.addCatch(task, { errors: [Errors.TIMEOUT], outputs: {} });
+  return task;
+}
+
 /** Every batch of the wave through one phase; verdicts are assess's business, so a batch that breaks does not end the others. */
-function wavePhase(scope: Construct, title: string, phase: Phase, props: PatchFleetProps): DistributedMap {
+function wavePhase(scope: Construct, title: string, phase: BatchPhase, props: PatchFleetProps): DistributedMap {
   const batch = StepFunctionsStartExecution.jsonata(scope, `${title}Batch`, {
     stateMachine: props.patchBatch,
     integrationPattern: IntegrationPattern.RUN_JOB,
@@ -128,7 +207,11 @@ function assess(scope: Construct, id: string, phase: Phase, functions: FleetFunc
   return call(scope, id, {
     to: functions.assess,
     payload: { runId: "{% $runId %}", wave: "{% $wave %}", phase },
-    assign: { decision: "{% $states.result.Payload.decision %}" },
+    assign: {
+      decision: "{% $states.result.Payload.decision %}",
+      committed: "{% $exists($states.result.Payload.committed) ? $states.result.Payload.committed : 'leave' %}",
+      approval: "{% $states.result.Payload.approval %}",
+    },
   });
 }
 

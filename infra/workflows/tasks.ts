@@ -10,8 +10,13 @@ import {
 import { LambdaInvoke } from "aws-cdk-lib/aws-stepfunctions-tasks";
 import type { Construct } from "constructs";
 
-/** Errors that pass by themselves: Lambda's own, and throttling or trouble of a service that one of our functions called. */
+/**
+ * Errors that pass by themselves: Lambda's own, a function that died (out of memory, killed, an environment that was lost: whatever it was
+ * called with may be asked again), and throttling or trouble of a service that one of our functions called.
+ */
 const PASSING = [
+  "Lambda.Unknown",
+  "Runtime.ExitError",
   "Lambda.ServiceException",
   "Lambda.AWSLambdaException",
   "Lambda.SdkClientException",

@@ -14,9 +14,9 @@ const IDS_AT_ONCE = 50;
 export class ManagedInstances {
   readonly #ssm = new SSMClient({});
 
-  /** Every instance that carries the tag. */
-  withTag(tag: TargetTag): Promise<ManagedInstance[]> {
-    return this.#describe([{ Key: `tag:${tag.key}`, Values: [tag.value] }]);
+  /** Every instance that carries all of the tags. */
+  withTags(tags: readonly TargetTag[]): Promise<ManagedInstance[]> {
+    return this.#describe(tags.map(({ key, value }) => ({ Key: `tag:${key}`, Values: [value] })));
   }
 
   /** Those of the ids that are known; with a tag, those that also carry it. */

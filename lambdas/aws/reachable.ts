@@ -1,5 +1,5 @@
 import type { TargetTag } from "../../contract/environment.ts";
-import { NO_COMMAND } from "../../contract/workflow.ts";
+import type { SendRefusal } from "../../contract/run.ts";
 import type { Sending } from "../fleet/sending.ts";
 import type { ManagedInstances } from "./managed-instances.ts";
 import type { RunCommand } from "./run-command.ts";
@@ -7,10 +7,18 @@ import type { RunCommand } from "./run-command.ts";
 /** Errors by which SSM refuses a whole command for a single host: gone since the plan, or without its tag. */
 const REFUSED = new Set(["InvalidInstanceId", "AccessDeniedException"]);
 
+export interface Reached {
+  /** Null when no host is left. */
+  readonly commandId: string | null;
+  readonly undeliverable: string[];
+  /** Why, for each of those. */
+  readonly refusals: Readonly<Record<string, SendRefusal>>;
+}
+
 /**
  * Sends to all hosts, and when SSM refuses because of some of them, to the rest.
- * @returns the command's id, NO_COMMAND when none is left, and the hosts that were left out
- * @throws the refusal when every host looks reachable: then it means something else
+ * @returns the refusal when every host looks reachable, or SSM refuses for another reason: the command went to nobody
+ * @throws what leaves open whether the command went out
  */
 export async function sendToReachable(
   commands: RunCommand,
@@ -18,17 +26,35 @@ export async function sendToReachable(
   sending: Sending,
   instanceIds: readonly string[],
   tag: TargetTag,
-): Promise<{ commandId: string; undeliverable: string[] }> {
-  try {
-    return { commandId: await commands.send(sending, instanceIds), undeliverable: [] };
-  } catch (refusal) {
-    if (!(refusal instanceof Error) || !REFUSED.has(refusal.name)) throw refusal;
-    const found = await instances.withIds(instanceIds, tag);
-    const online = new Set(found.filter((instance) => instance.online).map(({ instanceId }) => instanceId));
-    const reachable = instanceIds.filter((id) => online.has(id));
-    const undeliverable = instanceIds.filter((id) => !online.has(id));
-    if (undeliverable.length === 0) throw refusal;
-    if (reachable.length === 0) return { commandId: NO_COMMAND, undeliverable };
-    return { commandId: await commands.send(sending, reachable), undeliverable };
+): Promise<Reached | { readonly refusal: Error }> {
+  const first = await commands.send(sending, instanceIds);
+  if ("commandId" in first) return { ...first, undeliverable: [], refusals: {} };
+  if (!REFUSED.has(first.refusal.name)) return first;
+  const found = await whyNotReachable(instances, instanceIds, tag).catch((error: Error) => ({ refusal: error }));
+  if ("refusal" in found) return found;
+  const refusals = Object.fromEntries(found.reasons);
+  const undeliverable = [...found.reasons.keys()];
+  const reachable = instanceIds.filter((id) => !found.reasons.has(id));
+  if (undeliverable.length === 0) return first;
+  if (reachable.length === 0) return { commandId: null, undeliverable, refusals };
+  const second = await commands.send(sending, reachable);
+  return "refusal" in second ? second : { ...second, undeliverable, refusals };
+}
+
+/** Of the hosts that no command reaches, why. */
+async function whyNotReachable(
+  instances: ManagedInstances,
+  instanceIds: readonly string[],
+  tag: TargetTag,
+): Promise<{ reasons: Map<string, SendRefusal> }> {
+  const enrolled = new Set((await instances.withIds(instanceIds, tag)).map(({ instanceId }) => instanceId));
+  const known = new Map((await instances.withIds(instanceIds)).map((host) => [host.instanceId, host]));
+  const reasons = new Map<string, SendRefusal>();
+  for (const id of instanceIds) {
+    const host = known.get(id);
+    if (host === undefined) reasons.set(id, "hostGone");
+    else if (!enrolled.has(id)) reasons.set(id, "notEnrolled");
+    else if (!host.online) reasons.set(id, "undeliverable");
   }
+  return { reasons };
 }

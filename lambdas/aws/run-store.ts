@@ -27,16 +27,26 @@ export class RunStore {
 
   /** @returns undefined when there is no such object @throws UnfitObject */
   async read<S extends z.ZodType>(key: string, schema: S): Promise<z.output<S> | undefined> {
+    return (await this.readVersion(key, schema))?.value;
+  }
+
+  /** With the ETag by which `writeOver` knows that nobody has written in between. @returns undefined when there is none @throws UnfitObject */
+  async readVersion<S extends z.ZodType>(
+    key: string,
+    schema: S,
+  ): Promise<{ readonly value: z.output<S>; readonly etag: string } | undefined> {
     let text: string;
+    let etag: string;
     try {
-      const { Body } = await this.#s3.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
+      const { Body, ETag = "" } = await this.#s3.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
       text = (await Body?.transformToString()) ?? "";
+      etag = ETag;
     } catch (error) {
       if (error instanceof NoSuchKey) return undefined;
       throw error;
     }
     try {
-      return schema.parse(JSON.parse(text));
+      return { value: schema.parse(JSON.parse(text)), etag };
     } catch (cause) {
       throw new UnfitObject(`s3://${this.#bucket}/${key}: not what it should be: ${cause}`, { cause });
     }
@@ -62,20 +72,28 @@ export class RunStore {
   }
 
   /** Writes only where there is nothing yet. @returns whether it did */
-  async writeNew(key: string, value: unknown): Promise<boolean> {
+  writeNew(key: string, value: unknown): Promise<boolean> {
+    return this.#writeWhen(key, value, { IfNoneMatch: "*" });
+  }
+
+  /** Writes only over the very version with this ETag. @returns whether it did */
+  writeOver(key: string, value: unknown, etag: string): Promise<boolean> {
+    return this.#writeWhen(key, value, { IfMatch: etag });
+  }
+
+  async #writeWhen(
+    key: string,
+    value: unknown,
+    condition: { readonly IfNoneMatch: string } | { readonly IfMatch: string },
+  ): Promise<boolean> {
+    const object = { Bucket: this.#bucket, Key: key, Body: JSON.stringify(value), ContentType: "application/json" };
     try {
-      await this.#s3.send(
-        new PutObjectCommand({
-          Bucket: this.#bucket,
-          Key: key,
-          Body: JSON.stringify(value),
-          ContentType: "application/json",
-          IfNoneMatch: "*",
-        }),
-      );
+      await this.#s3.send(new PutObjectCommand({ ...object, ...condition }));
       return true;
     } catch (error) {
-      if (error instanceof S3ServiceException && error.name === "PreconditionFailed") return false;
+      // Over an object that was deleted in between, S3 answers that there is none.
+      const lost = error instanceof S3ServiceException && ["PreconditionFailed", "NoSuchKey"].includes(error.name);
+      if (lost) return false;
       throw error;
     }
   }

@@ -8,9 +8,9 @@ export class TaskTokens {
   readonly #states = new SFNClient({});
 
   /** @returns false when nobody waits: it was answered before, or its wait is over */
-  async answer(taskToken: string): Promise<boolean> {
+  async answer(taskToken: string, output: unknown): Promise<boolean> {
     try {
-      await this.#states.send(new SendTaskSuccessCommand({ taskToken, output: "{}" }));
+      await this.#states.send(new SendTaskSuccessCommand({ taskToken, output: JSON.stringify(output) }));
       return true;
     } catch (error) {
       if (error instanceof Error && TOO_LATE.has(error.name)) return false;

@@ -1,7 +1,9 @@
-import type { BatchItem, HostOutcome, Wave, WaveVerdict } from "../../contract/run.ts";
+import type { BatchItem, ErrorBudget, HostOutcome, Wave, WaveVerdict } from "../../contract/run.ts";
 import type { Phase, StepName } from "../../contract/steps.ts";
 import { PHASES } from "../../contract/steps.ts";
+import { allowedFailures } from "./budget.ts";
 import { firstFailure, type HostResults, hostOutcome, passed } from "./host-outcome.ts";
+import { type PlannedOnHost, violationOf } from "./violations.ts";
 import { batchItems } from "./waves.ts";
 
 /** How a host came out of a phase: it got through, had nothing to do, was held back for a reason of its own, or failed. */
@@ -11,6 +13,19 @@ export interface WaveSeen {
   readonly wave: Wave;
   readonly results: ReadonlyMap<string, HostResults>;
   readonly names: ReadonlyMap<string, string>;
+  /** What the hosts of earlier waves answered: this wave is shown the same as they were. @default none */
+  readonly earlier?: ReadonlyMap<string, HostResults>;
+  /** What hosts that planned by themselves are to install. @default not compared */
+  readonly plans?: readonly PlannedOnHost[];
+}
+
+export interface AssessPolicy {
+  readonly errorBudget: ErrorBudget;
+  readonly dryRun: boolean;
+  /** The canary of the run that this one resumes was healthy: its first wave need prove nothing. @default false */
+  readonly proven?: boolean;
+  /** How the run as a whole stands. @default only the wave counts */
+  readonly run?: { readonly hosts: number; readonly failedBefore: number; readonly errorBudget: ErrorBudget };
 }
 
 /**
@@ -18,29 +33,34 @@ export interface WaveSeen {
  * against one budget.
  */
 export function assessWave(
-  { wave, results, names }: WaveSeen,
+  { wave, results, names, earlier = new Map(), plans = [] }: WaveSeen,
   phase: Phase,
-  policy: { readonly errorBudget: number; readonly dryRun: boolean },
+  policy: AssessPolicy,
 ): WaveVerdict {
   const hosts = wave.batches.flat();
   const standings = hosts.map((id) => ({ id, standing: standing(results.get(id) ?? {}, phase, policy.dryRun) }));
   const count = (wanted: Standing) => standings.filter(({ standing }) => standing === wanted).length;
   const failed = count("failed");
-  const allowed = Math.floor(policy.errorBudget * hosts.length);
+  const allowed = allowedFailures(policy.errorBudget, hosts.length);
   const verdict = { wave: wave.index, phase, hosts: hosts.length, failed, allowed };
   const word = hosts.length === 1 ? "host" : "hosts";
 
-  if (failed > allowed) {
+  const violation = violationOf({ hosts, results, earlier, names, plans }, phase);
+  if (violation !== null)
+    return { ...verdict, decision: "stop", reason: `security violation, ${violation}`, violation: true };
+  const spent = runBudgetSpent(policy, failed);
+  if (failed > allowed || spent !== null) {
     const first = standings.filter(({ standing }) => standing === "failed").slice(0, 5);
     const why = first.map(({ id }) => `${names.get(id) ?? id} (${reason(results.get(id) ?? {})})`).join(", ");
     const more = failed > first.length ? `, and ${failed - first.length} more` : "";
     return {
       ...verdict,
       decision: "stop",
-      reason: `${failed} of ${hosts.length} ${word} failed (budget ${allowed}): ${why}${more}`,
+      reason: `${failed > allowed ? `${failed} of ${hosts.length} ${word} failed (budget ${allowed})` : spent}: ${why}${more}`,
     };
   }
-  const provesNothing = wave.index === 0 && count("through") === 0 && count("nothingToDo") < hosts.length;
+  const provesNothing =
+    wave.index === 0 && policy.proven !== true && count("through") === 0 && count("nothingToDo") < hosts.length;
   if (provesNothing)
     return {
       ...verdict,
@@ -54,9 +74,22 @@ export function assessWave(
   return { ...verdict, decision: "continue", reason: parts.join(", ") };
 }
 
+/** In words, when the run has lost more hosts than it may, this wave's among them. A wave that lost none cannot be to blame. */
+function runBudgetSpent({ run }: AssessPolicy, failed: number): string | null {
+  if (run === undefined || failed === 0) return null;
+  const allowed = allowedFailures(run.errorBudget, run.hosts);
+  const all = run.failedBefore + failed;
+  return all > allowed ? `${all} of ${run.hosts} hosts of the run failed (budget ${allowed})` : null;
+}
+
+/** Passed everything that prepares a host. */
+export function readyToApply(results: HostResults): boolean {
+  return passed(results[LAST_OF_PREPARE]);
+}
+
 /** The batches to apply: of each only the hosts that passed everything that prepares them. */
 export function applyItems(runId: string, { wave, results }: WaveSeen): BatchItem[] {
-  return batchItems(runId, wave, (id) => passed(results.get(id)?.[LAST_OF_PREPARE]));
+  return batchItems(runId, wave, (id) => readyToApply(results.get(id) ?? {}));
 }
 
 const LAST_OF_PREPARE: StepName = PHASES.prepare[PHASES.prepare.length - 1] as StepName;
@@ -70,7 +103,7 @@ function prepared(results: HostResults): Standing {
   if (answers.some((answer) => answer?.outcome === "failed")) return "failed";
   if (answers.some((answer) => answer?.outcome === "blocked")) return "blocked";
   if (answers.some((answer) => answer?.outcome === "nothingToDo")) return "nothingToDo";
-  return passed(results[LAST_OF_PREPARE]) ? "through" : "failed";
+  return readyToApply(results) ? "through" : "failed";
 }
 
 const APPLIED: Readonly<Record<HostOutcome, Standing>> = {

@@ -1,43 +1,56 @@
 import type { StepResult } from "../../contract/envelope.ts";
 import type { FailureCode } from "../../contract/failures.ts";
-import type { HostOutcome, StepCollection } from "../../contract/run.ts";
+import type { CommandResults, HostOutcome } from "../../contract/run.ts";
 import { PHASES, STEPS, type StepName } from "../../contract/steps.ts";
 
 /** What was seen of a host, by step; of several attempts the last. */
 export type HostResults = Partial<Record<StepName, StepResult>>;
 
 /** Sorts what the commands of a run brought back by host. */
-export function byHost(collections: readonly StepCollection[]): Map<string, HostResults> {
+export function byHost(collections: readonly CommandResults[]): Map<string, HostResults> {
   const hosts = new Map<string, HostResults>();
   for (const { results } of collections.toSorted((a, b) => a.attempt - b.attempt)) {
-    for (const { instanceId, result } of results) {
-      hosts.set(instanceId, { ...hosts.get(instanceId), [result.step]: result });
+    for (const { instanceId, steps } of results) {
+      hosts.set(instanceId, { ...hosts.get(instanceId), ...Object.fromEntries(steps.map((one) => [one.step, one])) });
     }
   }
   return hosts;
 }
 
-/** The first step that failed, in the order of a host's life. */
-export function firstFailure(results: HostResults): Extract<StepResult, { outcome: "failed" }> | null {
-  for (const step of STEPS) {
-    const result = results[step];
-    if (result?.outcome === "failed") return result;
-  }
-  return null;
+type FailedResult = Extract<StepResult, { outcome: "failed" }>;
+
+/**
+ * The first step that failed, in the order of a host's life. Of a host that just said no more, what came out later says why: Systems
+ * Manager does not know it any more.
+ */
+export function firstFailure(results: HostResults): FailedResult | null {
+  const failures = STEPS.map((step) => results[step]).filter((one): one is FailedResult => one?.outcome === "failed");
+  const [first] = failures;
+  const gone = first?.code === "noAnswer" ? failures.find(({ code }) => code === "hostGone") : undefined;
+  return gone ?? first ?? null;
 }
 
 export function passed(result: StepResult | undefined): boolean {
   return result?.outcome === "succeeded" || result?.outcome === "rebootRequired";
 }
 
+/** What the cloud says in a host's stead: the host itself may be anywhere in its command. */
+export const UNSEEN: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  "noAnswer",
+  "resultUnreadable",
+  "resultForeign",
+  "stepTimedOut",
+  "stepKilled",
+  "installTimedOut",
+  "rebootFailed",
+]);
+
 /**
  * Failures of install that do not prove the host untouched: the cloud stated them in its stead, or it had begun to change. Together with
  * "nothing to undo" they leave open who put it back, and whether anyone did.
  */
 const MAY_HAVE_CHANGED: ReadonlySet<FailureCode> = new Set<FailureCode>([
-  "noAnswer",
-  "resultUnreadable",
-  "installTimedOut",
+  ...UNSEEN,
   "installFailed",
   "maintainerScriptFailed",
   "rollbackIncomplete",
@@ -47,27 +60,48 @@ const MAY_HAVE_CHANGED: ReadonlySet<FailureCode> = new Set<FailureCode>([
 /**
  * Where a host stands, from what it answered and nothing else. Pure, never optimistic: what was not seen is `inDoubt`.
  *
- * A host is asked to install only after its backup was seen to have succeeded, so without one it is as it was.
+ * A host installs only after its backup, so one that says itself that its backup failed is as it was. One that committed and then
+ * failed its check after the bake is new, but nobody can say that it stands: only going back makes that good.
  */
 export function hostOutcome(results: HostResults, dryRun: boolean): HostOutcome {
   if (dryRun) return dryOutcome(results);
-  if (!passed(results.backup)) return beforeChange(results);
-  const { install, commit, rollback } = results;
+  const { backup, install, commit, rollback } = results;
+  if (!passed(backup) && !isUnseen(backup)) return beforeChange(results);
   if (rollback === undefined) {
-    if (passed(commit)) return "committed";
+    if (passed(commit)) return stillCommitted(results);
     if (install?.outcome === "nothingToDo" || install?.outcome === "blocked") return install.outcome;
     return "inDoubt";
   }
   if (rollback.outcome === "succeeded") return wentBack(rollback) ? "rolledBack" : "inDoubt";
   if (rollback.outcome === "nothingToDo") return nothingToUndo(results);
+  // It says itself that it stays as it is.
+  if (rollback.outcome === "blocked" && passed(commit)) return stillCommitted(results);
   return "inDoubt";
 }
 
+function stillCommitted({ check }: HostResults): HostOutcome {
+  return check?.outcome === "failed" ? "inDoubt" : "committed";
+}
+
+/** Why a host is not new though none of its steps failed. Pure. */
+export function whyWentBack(results: HostResults, outcome: HostOutcome): string | undefined {
+  if (!passed(results.commit) || firstFailure(results) !== null) return undefined;
+  if (outcome === "rolledBack") return "its wave was stopped";
+  const { rollback } = results;
+  if (rollback?.outcome !== "blocked") return undefined;
+  return `its wave was stopped, but it did not go back: ${rollback.reasons.map(({ message }) => message).join("; ")}`;
+}
+
+function isUnseen(result: StepResult | undefined): boolean {
+  return result?.outcome === "failed" && UNSEEN.has(result.code);
+}
+
 /** The host says that no change is open. What that means depends on what it said before. */
-function nothingToUndo({ install, validate, commit }: HostResults): HostOutcome {
-  const answers = [install, validate, commit];
+function nothingToUndo(results: HostResults): HostOutcome {
+  const { install, reboot, validate, commit } = results;
+  const answers = [install, reboot, validate, commit];
   if (answers.some((answer) => answer?.outcome === "failed" && answer.rolledBack)) return "rolledBack";
-  if (passed(commit)) return "committed";
+  if (passed(commit)) return stillCommitted(results);
   // It refused before it changed anything, or was never reached.
   if (install?.outcome === "failed" && !MAY_HAVE_CHANGED.has(install.code)) return "unchanged";
   if (install?.outcome === "nothingToDo" || install?.outcome === "blocked") return install.outcome;

@@ -1,13 +1,15 @@
 import type { StepResult } from "../../contract/envelope.ts";
 import type { StepName } from "../../contract/steps.ts";
+import type { CommandEnd } from "../../contract/workflow.ts";
+import { UNSEEN } from "./host-outcome.ts";
 
-/** Where a host goes after a step: on with its batch, out of it, or out of it and back to what it was. */
+/** Where a host goes after a command: on with its batch, out of it, or out of it and back to what it was. */
 export type Onward = "proceed" | "leave" | "rollBack";
 
 /** Steps after which a host may differ from what it was. */
-const CHANGED: ReadonlySet<StepName> = new Set<StepName>(["install", "validate", "commit"]);
+const CHANGED: ReadonlySet<StepName> = new Set<StepName>(["install", "reboot", "validate", "commit"]);
 /** Steps that only a host on trial is asked: one that does not pass them may not stay as it is, whatever its reason. */
-const ON_TRIAL: ReadonlySet<StepName> = new Set<StepName>(["validate", "commit"]);
+const ON_TRIAL: ReadonlySet<StepName> = new Set<StepName>(["reboot", "validate", "commit"]);
 
 /** A branch for each outcome: one that is missing does not compile. A rollback asked for in vain is harmless, the host says there is nothing to do. */
 export function onward(result: StepResult): Onward {
@@ -18,8 +20,12 @@ export function onward(result: StepResult): Onward {
     case "nothingToDo":
     case "blocked":
       return ON_TRIAL.has(result.step) && !result.dryRun ? "rollBack" : "leave";
-    case "failed":
-      return CHANGED.has(result.step) && !result.dryRun ? "rollBack" : "leave";
+    case "failed": {
+      // A host that committed goes back for what it says of itself, not for an answer that was lost.
+      if (result.step === "check") return result.code === "unhealthy" ? "rollBack" : "leave";
+      const mayHaveChanged = CHANGED.has(result.step) || (result.step === "backup" && UNSEEN.has(result.code));
+      return mayHaveChanged && !result.dryRun ? "rollBack" : "leave";
+    }
     default:
       return missing(result);
   }
@@ -29,15 +35,9 @@ function missing(result: never): never {
   throw new Error(`no branch for ${JSON.stringify(result)}`);
 }
 
-export interface Partition {
-  readonly verdict: "proceed" | "nobodyLeft";
-  readonly instanceIds: string[];
-  readonly toRollBack: string[];
-}
-
-/** Divides the hosts of a batch after a step. Pure. @param before hosts that earlier steps already sent back */
-export function partition(results: readonly StepResult[], before: readonly string[]): Partition {
-  const those = (where: Onward) => results.filter((r) => onward(r) === where).map(({ instanceId }) => instanceId);
+/** Divides the hosts of a batch after a command. Pure. @param last the last step that each host answered @param before hosts that earlier commands already sent back */
+export function partition(last: readonly StepResult[], before: readonly string[]): CommandEnd {
+  const those = (where: Onward) => last.filter((r) => onward(r) === where).map(({ instanceId }) => instanceId);
   const instanceIds = those("proceed");
   return {
     verdict: instanceIds.length > 0 ? "proceed" : "nobodyLeft",

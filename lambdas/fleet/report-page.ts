@@ -1,8 +1,8 @@
+import { Html, html, NOTHING } from "../../contract/html.ts";
+import { PAGE_STYLE } from "../../contract/page-style.ts";
 import type { HostOutcome, HostReport, RunOutcome, RunReport } from "../../contract/run.ts";
-import { Html, html, NOTHING } from "./html.ts";
-import { needsAttention, whatNow } from "./notice.ts";
+import { needsAttention, openAgain, whatNow } from "./notice.ts";
 import { packagesSection } from "./report-packages.ts";
-import { REPORT_STYLE } from "./report-style.ts";
 import { duration, timingsSection } from "./report-timings.ts";
 import { OUTCOME_WORDS, outcomeCounts } from "./sentence.ts";
 
@@ -44,7 +44,7 @@ export function renderReportPage(
   const [tone, word] = RUN[report.outcome];
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>AutoPatch ${report.fleet}: ${word}</title><style>${new Html(REPORT_STYLE)}</style></head>
+<title>AutoPatch ${report.fleet}: ${word}</title><style>${new Html(PAGE_STYLE)}</style></head>
 <body><main>
 <header class="${tone}"><p class="kind">${word}${report.dryRun ? " (dry run: nothing was changed)" : ""}</p><h1>${report.sentence}</h1>
 <dl class="facts">
@@ -83,9 +83,11 @@ ${leftOut.map(({ name, instanceId, reason }) => html`<div class="card calm"><div
 
 function attentionCard(host: HostReport, seen: OutsideComparison | undefined, dryRun: boolean): Html {
   const now = whatNow(host);
+  const open = openAgain(host);
   return html`<div class="card ${TONE[host.outcome]}"><div class="head"><h3>${host.name}</h3>${mark(host.outcome)}<span class="soft">${host.instanceId}</span></div>
 ${host.failure === null ? NOTHING : html`<p>Failed at <b>${host.failure.step}</b>: ${host.failure.code}</p><pre>${host.failure.message}</pre>`}
 <p>${stateOf(host, seen, dryRun)}</p>
+${open === "" ? NOTHING : html`<p>${open}</p>`}
 ${now === "" ? NOTHING : html`<p><b>What now:</b> ${now}</p>`}</div>`;
 }
 

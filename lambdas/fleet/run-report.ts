@@ -1,19 +1,20 @@
+import type { ApprovalEnd } from "../../contract/approval.ts";
 import { CONTRACT_VERSION, dataOf } from "../../contract/envelope.ts";
 import { KEYS } from "../../contract/names.ts";
 import { DEFAULT_POLICY } from "../../contract/request.ts";
 import type {
+  CommandResults,
   Host,
   HostReport,
   PackageChange,
   RunOutcome,
   RunReport,
   Snapshot,
-  StepCollection,
   WaveVerdict,
 } from "../../contract/run.ts";
 import type { Plan, StepReport } from "../../contract/step-report.ts";
 import { STEPS } from "../../contract/steps.ts";
-import { byHost, firstFailure, type HostResults, hostOutcome } from "./host-outcome.ts";
+import { byHost, firstFailure, type HostResults, hostOutcome, whyWentBack } from "./host-outcome.ts";
 import { sentenceOf } from "./sentence.ts";
 
 export interface RunSeen {
@@ -21,12 +22,14 @@ export interface RunSeen {
   readonly fleet: string;
   /** Undefined when the run broke before it was planned. */
   readonly snapshot: Snapshot | undefined;
-  readonly collections: readonly StepCollection[];
+  readonly collections: readonly CommandResults[];
   readonly verdicts: readonly WaveVerdict[];
   /** The hosts' full reports, by key. One that is missing takes away details, never the outcome. */
   readonly reports: ReadonlyMap<string, StepReport>;
   /** Why the run itself broke; null when it did not. */
   readonly error: { readonly name: string; readonly cause: string } | null;
+  /** How what people were asked ended. @default nobody was asked */
+  readonly approvals?: readonly ApprovalEnd[];
 }
 
 /** The run as it was seen, host by host. Pure. */
@@ -58,6 +61,8 @@ export function buildRunReport(seen: RunSeen, now: Date): RunReport {
     })),
     hosts,
     leftOut: snapshot?.leftOut ?? [],
+    ...(seen.approvals === undefined || seen.approvals.length === 0 ? {} : { approvals: [...seen.approvals] }),
+    ...(snapshot?.resumes === undefined ? {} : { resumes: snapshot.resumes }),
   } as const;
   return { ...report, waves: [...report.waves], sentence: sentenceOf(report, error) };
 }
@@ -66,17 +71,23 @@ export function buildRunReport(seen: RunSeen, now: Date): RunReport {
  * Keys of the reports that the run's report takes details from: each host's plan, and its ways back. A host names its own key, so one
  * that lies outside what IAM lets it write (`aws:userid` ends with the instance's id) is passed over.
  */
-export function reportKeysOf(runId: string, collections: readonly StepCollection[]): string[] {
+export function reportKeysOf(runId: string, collections: readonly CommandResults[]): string[] {
   const told = new Set<string>(["download", "install", "rollback"]);
   const keys = new Set<string>();
-  for (const { instanceId, result } of collections.flatMap(({ results }) => results)) {
-    const { step, attempt, reportKey } = result;
+  for (const { instanceId, step, attempt, reportKey } of answersOf(collections)) {
     if (!told.has(step) || reportKey === null) continue;
     const userId = /^hosts\/([^/]+)\//.exec(reportKey)?.[1] ?? "";
     const own = userId.endsWith(`:${instanceId}`) && reportKey === KEYS.hostReport(userId, runId, step, attempt);
     if (own) keys.add(reportKey);
   }
   return [...keys];
+}
+
+/** Every step that was answered for, with the host that SSM says it came from. */
+function answersOf(collections: readonly CommandResults[]) {
+  return collections.flatMap(({ results }) =>
+    results.flatMap(({ instanceId, steps }) => steps.map((step) => ({ ...step, instanceId }))),
+  );
 }
 
 function runOutcome(
@@ -105,15 +116,18 @@ function hostReport(
   const failure = firstFailure(results);
   const reportOf = (result: HostResults[keyof HostResults]) => reports.get(result?.reportKey ?? "");
   const { backup, commit, download, install, rollback } = results;
+  const outcome = hostOutcome(results, dryRun);
+  const because = dryRun ? undefined : whyWentBack(results, outcome);
   return {
     instanceId,
     name,
     wave,
-    outcome: hostOutcome(results, dryRun),
+    outcome,
     failure: failure === null ? null : { step: failure.step, code: failure.code, message: failure.message },
+    ...(because === undefined ? {} : { because }),
     packages: packagesOf(reportOf(download)?.plan),
     backupId: (backup && dataOf(backup, "backup")?.backupId) ?? (commit && dataOf(commit, "commit")?.backupId) ?? null,
-    rollback: rollbackOf(rollback, reportOf(rollback)) ?? rollbackOf(undefined, reportOf(install)),
+    rollback: rollbackOf(rollback, [reportOf(rollback), reportOf(install)]),
     steps: STEPS.flatMap((step) => {
       const result = results[step];
       if (result === undefined) return [];
@@ -123,23 +137,31 @@ function hostReport(
   };
 }
 
-function rollbackOf(result: HostResults["rollback"], report: StepReport | undefined): HostReport["rollback"] {
+/** A host goes back in its rollback step, or by itself in its install. */
+function rollbackOf(
+  result: HostResults["rollback"],
+  reports: readonly (StepReport | undefined)[],
+): HostReport["rollback"] {
+  const told = reports.find((report) => report?.rollback !== undefined)?.rollback;
   const data = result && dataOf(result, "rollback");
-  if (data !== undefined) return { identical: data.identical, differences: data.differences };
-  if (report?.rollback === undefined) return null;
-  return { identical: report.rollback.identical, differences: report.rollback.differences.length };
+  const reopenedCves = told?.reopenedCves ?? null;
+  if (data !== undefined) return { identical: data.identical, differences: data.differences, reopenedCves };
+  if (told === undefined) return null;
+  return { identical: told.identical, differences: told.differences.length, reopenedCves };
 }
 
 function packagesOf(plan: Plan | undefined): PackageChange[] {
   if (plan === undefined) return [];
   return [
-    ...plan.packages.map(({ name, architecture, from, version, security, critical }) => ({
+    ...plan.packages.map(({ name, architecture, from, version, security, critical, cves, cvesIncomplete }) => ({
       name,
       architecture,
       from,
       to: version,
       security,
       critical,
+      cves,
+      cvesIncomplete,
     })),
     ...plan.removals.map(({ name, architecture, version }) => ({
       name,
@@ -148,6 +170,8 @@ function packagesOf(plan: Plan | undefined): PackageChange[] {
       to: null,
       security: false,
       critical: false,
+      cves: [],
+      cvesIncomplete: false,
     })),
   ];
 }

@@ -1,14 +1,14 @@
 import { CONTRACT_VERSION } from "../../contract/envelope.ts";
 import type { SendingPolicy } from "../../contract/environment.ts";
 import { documentName } from "../../contract/names.ts";
-import type { StepRequest } from "../../contract/request.ts";
+import type { HostRequest } from "../../contract/request.ts";
 import type { Snapshot } from "../../contract/run.ts";
-import { STEP_TIMEOUT_SECONDS, type StepName } from "../../contract/steps.ts";
+import { COMMANDS, type CommandName, commandSeconds } from "../../contract/steps.ts";
 
 /** One SendCommand, but for the hosts that turn out to be unreachable. */
 export interface Sending {
   readonly document: string;
-  readonly request: StepRequest;
+  readonly request: HostRequest;
   /** At most 100 characters. */
   readonly comment: string;
   readonly maxConcurrency: string;
@@ -19,42 +19,53 @@ export interface Sending {
   readonly deadline: Date;
 }
 
-/** Steps that hosts take a few at a time and that stop when too many fail. The others bring every host out of a trial, one way or the other. */
-const SHARED: ReadonlySet<StepName> = new Set<StepName>(["preflight", "download", "verify", "backup", "install"]);
+/**
+ * Commands that hosts take a few at a time, so that a batch is not away in its reboot as a whole, and that no further host begins when
+ * too many fail. The others bring every host out of a trial, one way or the other.
+ */
+const SHARED: ReadonlySet<CommandName> = new Set<CommandName>(["prepare", "apply"]);
 
-/** What to send for a step of a batch. Pure. */
+/** What to send for a command of a batch. Pure. */
 export function planSending(
-  asked: { readonly step: StepName; readonly attempt: number; readonly wave: number; readonly instanceIds: string[] },
+  asked: {
+    readonly command: CommandName;
+    readonly attempt: number;
+    readonly wave: number;
+    readonly instanceIds: readonly string[];
+    /** What hosts that prepare are told of fleet locks. @default nothing */
+    readonly fleetLock?: Pick<HostRequest, "fleetLocks" | "offerDebs">;
+  },
   snapshot: Snapshot,
   settings: { readonly sending: SendingPolicy; readonly documentPrefix: string; readonly bucket: string },
   now: Date,
 ): Sending {
-  const { step, attempt, wave, instanceIds } = asked;
+  const { command, attempt, wave, instanceIds, fleetLock = {} } = asked;
   const { sending } = settings;
-  const shared = SHARED.has(step);
-  const maxConcurrency = shared ? sending.maxConcurrency : "100%";
+  const seconds = commandSeconds(command);
+  const maxConcurrency = SHARED.has(command) ? sending.maxConcurrency : "100%";
   // The delivery time-out runs from the sending, also for hosts whose turn comes only after others have ended.
   const turns = Math.ceil(instanceIds.length / atOnce(maxConcurrency, instanceIds.length));
-  const deliverySeconds = sending.deliverySeconds + (turns - 1) * STEP_TIMEOUT_SECONDS[step];
+  const deliverySeconds = sending.deliverySeconds + (turns - 1) * seconds;
   const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
   return {
-    document: `${settings.documentPrefix}${documentName(step)}`,
-    comment: `AutoPatch ${snapshot.runId} wave ${wave} ${step}`.slice(0, 100),
+    document: `${settings.documentPrefix}${documentName(command)}`,
+    comment: `AutoPatch ${snapshot.runId} wave ${wave} ${command}`.slice(0, 100),
     maxConcurrency,
-    maxErrors: shared ? sending.maxErrors : "100%",
+    maxErrors: SHARED.has(command) ? sending.maxErrors : "100%",
     deliverySeconds,
-    deadline: after(deliverySeconds + STEP_TIMEOUT_SECONDS[step] + sending.slackSeconds),
+    deadline: after(deliverySeconds + seconds + sending.slackSeconds),
     request: {
       contractVersion: CONTRACT_VERSION,
       runId: snapshot.runId,
       fleet: snapshot.fleet,
-      step,
+      steps: [...COMMANDS[command]],
       attempt,
       expiresAt: after(deliverySeconds + sending.slackSeconds).toISOString(),
-      instanceIds,
+      instanceIds: [...instanceIds],
       dryRun: snapshot.dryRun,
       policy: snapshot.policy,
       bucket: settings.bucket,
+      ...(command === "prepare" ? fleetLock : {}),
     },
   };
 }

@@ -36,14 +36,20 @@ export function sentenceOf(report: Told, error: { readonly name: string; readonl
   const told = `${report.dryRun ? "dry run: " : ""}${figures}`;
   // Who failed, and how, follows in every place where this sentence stands.
   const stop = report.waves.flatMap(({ name, verdicts }) =>
-    verdicts.filter(({ decision }) => decision === "stop").map(({ reason }) => `${name}: ${reason.split(": ")[0]}`),
+    verdicts
+      .filter(({ decision }) => decision === "stop")
+      .map(({ reason, violation, before }) =>
+        before === true
+          ? `before ${name}: ${reason}`
+          : `after ${name}: ${violation === true ? reason : reason.split(": ")[0]}`,
+      ),
   )[0];
   switch (report.outcome) {
     case "succeeded":
     case "partial":
       return `${capital(told)}.`;
     case "stopped":
-      return `Stopped after ${stop ?? "a wave"}. ${capital(told)}.`;
+      return `Stopped ${stop ?? "after a wave"}. ${capital(told)}.`;
     case "failed": {
       const cause = (error?.cause ?? "").slice(0, 300);
       return `The run itself broke (${error?.name ?? "unknown error"}${cause === "" ? "" : `: ${cause}`}). ${capital(told)}.`;

@@ -1,0 +1,69 @@
+import { Duration } from "aws-cdk-lib";
+import { Choice, Condition, Errors, type IChainable, Timeout } from "aws-cdk-lib/aws-stepfunctions";
+import type { Construct } from "constructs";
+import type { CommandName } from "../../contract/steps.ts";
+import { COMMAND_VERDICTS, type CommandVerdict } from "../../contract/workflow.ts";
+import type { FleetFunctions } from "../constructs/fleet-functions.ts";
+import { CAUGHT, call } from "./tasks.ts";
+
+export interface RunCommandProps {
+  readonly functions: FleetFunctions["byName"];
+  readonly command: CommandName;
+  /** Which time it is that the batch sends this command: a number, or JSONata. @default 1 */
+  readonly attempt?: string;
+  /** Variable that holds the ids of the hosts to address. */
+  readonly hosts: "hosts" | "toRollBack";
+  /** Seconds to wait for the command's event before looking for oneself. */
+  readonly waitSliceSeconds: number;
+  /** Where the batch goes when the hosts have answered, by verdict or in any case; it ends there when nothing is given. */
+  readonly onward?: Readonly<Record<CommandVerdict, IChainable>> | IChainable;
+  /** Where it goes when the machinery itself fails; `$broken` says how. */
+  readonly whenBroken: IChainable;
+}
+
+/**
+ * One command for the hosts of a batch: sent, then waited for by a task token that the command's event answers. The event only shortens
+ * the wait: when it is lost the slice ends, and the same Lambda looks for itself; when it comes twice, its token is used up.
+ */
+export function runCommand(scope: Construct, props: RunCommandProps): IChainable {
+  const { command, functions, onward } = props;
+  const title = command.charAt(0).toUpperCase() + command.slice(1);
+  const task = call(scope, title, {
+    to: functions.dispatch,
+    payload: {
+      item: "{% $item %}",
+      command,
+      attempt: props.attempt ?? 1,
+      instanceIds: `{% $${props.hosts} %}`,
+      toRollBack: "{% $toRollBack %}",
+      taskToken: "{% $states.context.Task.Token %}",
+    },
+    untilAnswered: Timeout.duration(Duration.seconds(props.waitSliceSeconds)),
+    ...(props.hosts === "hosts" ? { assign: ANSWERED } : {}),
+  });
+  task.addCatch(task, { errors: [Errors.TIMEOUT], outputs: {} });
+  task.addCatch(props.whenBroken, { outputs: {}, assign: { broken: CAUGHT } });
+  if (onward === undefined) return task;
+  return task.next(isByVerdict(onward) ? byVerdict(scope, title, onward) : onward);
+}
+
+/** What the token was answered with. */
+const ANSWERED = {
+  verdict: "{% $states.result.verdict %}",
+  hosts: "{% $states.result.instanceIds %}",
+  toRollBack: "{% $states.result.toRollBack %}",
+};
+
+function isByVerdict(
+  onward: Readonly<Record<CommandVerdict, IChainable>> | IChainable,
+): onward is Readonly<Record<CommandVerdict, IChainable>> {
+  return "proceed" in onward;
+}
+
+function byVerdict(scope: Construct, title: string, onward: Readonly<Record<CommandVerdict, IChainable>>): IChainable {
+  const choice = Choice.jsonata(scope, `${title}Verdict`);
+  for (const verdict of COMMAND_VERDICTS) {
+    choice.when(Condition.jsonata(`{% $verdict = '${verdict}' %}`), onward[verdict]);
+  }
+  return choice;
+}

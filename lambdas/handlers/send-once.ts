@@ -1,0 +1,52 @@
+import type * as z from "zod";
+import { KEYS } from "../../contract/names.ts";
+import { SentCommand } from "../../contract/run.ts";
+import type { DispatchMessage } from "../../contract/workflow.ts";
+import type { ManagedInstances } from "../aws/managed-instances.ts";
+import { sendToReachable } from "../aws/reachable.ts";
+import type { RunCommand } from "../aws/run-command.ts";
+import type { RunStore } from "../aws/run-store.ts";
+import { planSending } from "../fleet/sending.ts";
+import type { Surroundings } from "./define-handler.ts";
+import { fleetLockOf, snapshotOf } from "./run-data.ts";
+
+interface Outside {
+  readonly store: RunStore;
+  readonly commands: RunCommand;
+  readonly instances: ManagedInstances;
+}
+
+/**
+ * The command as it was sent, now or before. It is noted before it goes out, so that no host is asked to change anything that the
+ * run's report does not know of; where the note cannot be written, nothing is sent. A try whose outcome is open is made again: a host
+ * does (run, step, attempt) once.
+ * @throws what SSM refuses it with, noted too: then no host has it
+ */
+export async function sendOnce(
+  { store, commands, instances }: Outside,
+  message: z.output<typeof DispatchMessage>,
+  { settings, now }: Surroundings,
+): Promise<{ readonly sent: SentCommand; readonly isNew: boolean }> {
+  const { item, command, attempt, instanceIds, toRollBack } = message;
+  const key = KEYS.sentCommand(item.runId, item.wave, item.batch, command, attempt);
+  const before = await store.read(key, SentCommand);
+  if (before !== undefined && before.sending === undefined) return { sent: before, isNew: false };
+
+  const snapshot = await snapshotOf(store, item.runId);
+  const fleetLock = command === "prepare" ? await fleetLockOf(store, snapshot, item.wave) : {};
+  const sending = planSending({ ...message, wave: item.wave, fleetLock }, snapshot, settings, now);
+  const { dryRun } = snapshot;
+  const times = { sentAt: now.toISOString(), deadline: sending.deadline.toISOString() };
+  const nobody = { commandId: null, undeliverable: [] };
+  const note: SentCommand = { item, command, attempt, instanceIds, toRollBack, dryRun, ...times, ...nobody };
+  await store.write(key, { ...note, sending: "underWay" });
+  const reached = await sendToReachable(commands, instances, sending, instanceIds, settings.tag);
+  if ("refusal" in reached) {
+    // What an earlier try left open stays so.
+    if (before?.sending !== "underWay") await store.write(key, { ...note, sending: "refused" });
+    throw reached.refusal;
+  }
+  const sent = { ...note, ...reached };
+  await store.write(key, sent);
+  return { sent, isNew: true };
+}
