@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { exec } from "../agent/host/exec.ts";
 import { SandboxFailure } from "../agent/host/sandbox/failure.ts";
 import { EXIT } from "../contract/failures.ts";
-import { ConfigError, readConfig } from "../infra/config.ts";
+import { ConfigError, type FleetConfig, readConfig } from "../infra/config.ts";
 import { defaultCacheFolder } from "./hosts/base.ts";
 import { HostsFailure } from "./hosts/failure.ts";
 import { HELP, type Options, parseOptions, UsageError } from "./runner/options.ts";
@@ -30,7 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     requireWritable(options);
     const repository = fileURLToPath(new URL("..", import.meta.url));
-    const config = readConfig(contextOf(join(repository, "cdk.json")));
+    const config = configOf(options, contextOf(join(repository, "cdk.json")));
     await requireMachine();
     return runLocally(options, {
       repository,
@@ -86,6 +86,12 @@ function contextOf(file: string): unknown {
   } catch (error) {
     throw new ConfigError(`${file}: cannot be read as JSON: ${(error as Error).message}`);
   }
+}
+
+/** The scenario's configuration over the repository's. */
+function configOf({ scenario }: Options, context: unknown): FleetConfig {
+  const config = readConfig(context);
+  return scenario.config === undefined ? config : readConfig({ ...config, ...scenario.config });
 }
 
 async function requireMachine(): Promise<void> {

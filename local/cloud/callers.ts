@@ -48,27 +48,34 @@ export class Callers {
     return this.#session(roleName, name, (request) => policies.roleAllows(roleName, request));
   }
 
-  /** A host calls with its instance role, which carries the stack's managed policies. */
+  /** A host calls with its instance role, which carries the managed policy that the stack puts out for hosts. */
   ofHost(instanceId: string): Caller {
-    const { policies, managedPolicyArns } = this.#deployment;
-    return this.#session(HOST_ROLE, instanceId, (request) =>
-      managedPolicyArns.some((policy) => policies.managedPolicyAllows(policy, request)),
-    );
+    const { policies, outputs } = this.#deployment;
+    const policy = outputs.HostPolicyArn ?? "";
+    return this.#session(HOST_ROLE, instanceId, (request) => policies.managedPolicyAllows(policy, request));
   }
 
   #session(roleName: string, session: string, allows: Caller["allows"]): Caller {
     const { account } = this.#deployment.place;
     const arn = `arn:aws:sts::${account}:assumed-role/${roleName}/${session}`;
     const userId = `${roleId(roleName)}:${session}`;
-    return this.#add(`${roleName}/${session}`, userId, arn, (request) =>
-      allows({ ...request, context: { ...request.context, "aws:userid": userId } }),
-    );
+    return this.#add(`${roleName}/${session}`, userId, arn, allows);
   }
 
   #add(seed: string, userId: string, arn: string, allows: Caller["allows"]): Caller {
     const hash = createHash("sha256").update(seed).digest("hex");
     const accessKeyId = `AKIA${hash.slice(0, 16).toUpperCase()}`;
-    const caller = { userId, arn, credentials: { accessKeyId, secretAccessKey: hash.slice(0, 40) }, allows };
+    const { bucketDenies } = this.#deployment;
+    const caller: Caller = {
+      userId,
+      arn,
+      credentials: { accessKeyId, secretAccessKey: hash.slice(0, 40) },
+      allows: (request) => {
+        const asked = { ...request, context: { ...request.context, "aws:userid": userId } };
+        // What a bucket's policy refuses, no identity's policy can give: not even to who may do everything.
+        return allows(asked) && !bucketDenies(asked);
+      },
+    };
     this.#byKey.set(accessKeyId, caller);
     return caller;
   }

@@ -6,7 +6,7 @@ import { openEndpoint } from "../endpoints/endpoint.ts";
 import { type Imds, openImds } from "../endpoints/imds/imds.ts";
 import type { CommandEvent, EventFaults } from "../run-command/service/events.ts";
 import type { ManagedNode } from "../run-command/service/nodes.ts";
-import { RunCommand } from "../run-command/service/run-command.ts";
+import { RunCommand, type SeenStep } from "../run-command/service/run-command.ts";
 import { SdkError } from "../states/errors.ts";
 import { systemClock, systemRandomness } from "../states/ports.ts";
 import { StateMachines } from "../states/state-machines.ts";
@@ -14,6 +14,7 @@ import { type Caller, Callers, HOST_ROLE } from "./callers.ts";
 import type { DeployedFunction, Deployment } from "./deployment.ts";
 import { EventBus } from "./event-bus.ts";
 import { LocalFunction } from "./lambda.ts";
+import { objectCreated } from "./object-events.ts";
 
 export interface CloudOptions {
   readonly deployment: Deployment;
@@ -39,6 +40,8 @@ export interface Cloud {
   addHost(node: ManagedNode): Promise<{ readonly imdsUrl: string }>;
   /** Calls `listener` for each event that Systems Manager sends. */
   onCommandEvent(listener: (event: CommandEvent) => void): void;
+  /** Tells each step of a command as it ends on its host. */
+  onStep(listener: (seen: SeenStep) => void): void;
   /** Text of an object of the stack's data bucket, or null when there is none. */
   readObject(key: string): Promise<string | null>;
   close(): Promise<void>;
@@ -52,6 +55,7 @@ export async function openCloud(options: CloudOptions): Promise<Cloud> {
   const nodes: ManagedNode[] = [];
   const metadata: Imds[] = [];
   const listeners = new Set<(event: CommandEvent) => void>();
+  const stepListeners = new Set<(seen: SeenStep) => void>();
   const functions = new Map<string, LocalFunction>();
   const invoke = async (arn: string, event: unknown) => {
     const found = functions.get(arn);
@@ -82,6 +86,9 @@ export async function openCloud(options: CloudOptions): Promise<Cloud> {
       await bus.put(event);
     },
     ...(options.eventFaults === undefined ? {} : { faults: options.eventFaults }),
+    stepEnded: (seen) => {
+      for (const listener of stepListeners) listener(seen);
+    },
     log,
   });
   const machines = new StateMachines(
@@ -103,6 +110,7 @@ export async function openCloud(options: CloudOptions): Promise<Cloud> {
     folder: join(options.folder, "buckets"),
     buckets: deployment.buckets.map(({ name }) => name),
     topicArns: deployment.topicArns,
+    signingKeyArns: deployment.signingKeyArns,
     callers,
     runCommand,
     machines,
@@ -111,6 +119,10 @@ export async function openCloud(options: CloudOptions): Promise<Cloud> {
       invoke,
     },
     putEvent: (event) => bus.put(event),
+    objectCreated: (bucket, version) => {
+      if (deployment.buckets.some(({ name, tellsEvents }) => name === bucket && tellsEvents))
+        void bus.put(objectCreated(bucket, version, place));
+    },
     now: () => new Date(),
     log,
   });
@@ -142,6 +154,7 @@ export async function openCloud(options: CloudOptions): Promise<Cloud> {
       return { imdsUrl: imds.url };
     },
     onCommandEvent: (listener) => void listeners.add(listener),
+    onStep: (listener) => void stepListeners.add(listener),
     readObject: async (key) => {
       const Bucket = deployment.outputs.BucketName;
       try {

@@ -1,5 +1,6 @@
+import { readBucketPolicies } from "./bucket-policies.ts";
 import type { BusRule } from "./event-bus.ts";
-import { type Policies, readPolicies } from "./iam.ts";
+import { type AccessRequest, type Policies, readPolicies } from "./iam.ts";
 import { resolve } from "./intrinsics.ts";
 import type { FunctionSettings } from "./lambda.ts";
 import { nameResources, type Place, pseudoParameters } from "./resources.ts";
@@ -36,11 +37,18 @@ export interface Deployment {
   readonly machines: readonly DeployedMachine[];
   readonly documents: readonly DeployedDocument[];
   readonly rules: readonly BusRule[];
-  readonly buckets: readonly { readonly name: string; readonly versioned: boolean }[];
+  readonly buckets: readonly {
+    readonly name: string;
+    readonly versioned: boolean;
+    /** What is put into it is told to EventBridge. */
+    readonly tellsEvents: boolean;
+  }[];
   readonly topicArns: readonly string[];
+  /** KMS keys that sign with P-256; one that signs otherwise is refused. */
+  readonly signingKeyArns: readonly string[];
   readonly policies: Policies;
-  /** ARNs of managed policies, for hosts. */
-  readonly managedPolicyArns: readonly string[];
+  /** Whether the policy of a bucket refuses it, whoever asks. */
+  readonly bucketDenies: (request: AccessRequest) => boolean;
   readonly outputs: Readonly<Record<string, string>>;
 }
 
@@ -52,6 +60,14 @@ interface FunctionProperties {
   MemorySize?: number;
   Code: { S3Key: string };
   Environment?: { Variables?: Record<string, string> };
+}
+interface KeyProperties {
+  KeySpec?: string;
+  KeyUsage?: string;
+}
+interface BucketProperties {
+  VersioningConfiguration?: { Status: string };
+  NotificationConfiguration?: { EventBridgeConfiguration?: { EventBridgeEnabled: boolean } };
 }
 interface RuleProperties {
   EventPattern?: unknown;
@@ -112,17 +128,26 @@ export function deploy(assembly: Assembly, place: Place): Deployment {
         maximumRetryAttempts: target.RetryPolicy?.MaximumRetryAttempts ?? 185,
       })),
     })),
-    buckets: of<{ VersioningConfiguration?: { Status: string } }>("AWS::S3::Bucket").map(({ ref, properties }) => ({
+    buckets: of<BucketProperties>("AWS::S3::Bucket").map(({ ref, properties }) => ({
       name: ref,
       versioned: properties.VersioningConfiguration?.Status === "Enabled",
+      tellsEvents: properties.NotificationConfiguration?.EventBridgeConfiguration?.EventBridgeEnabled === true,
     })),
     topicArns: of("AWS::SNS::Topic").map(({ ref }) => ref),
+    signingKeyArns: of<KeyProperties>("AWS::KMS::Key").flatMap(({ arn, properties }) => signingKey(arn, properties)),
     policies: readPolicies(resources, scope),
-    managedPolicyArns: of("AWS::IAM::ManagedPolicy").map(({ ref }) => ref),
+    bucketDenies: readBucketPolicies(resources, scope),
     outputs: Object.fromEntries(
       Object.entries(assembly.outputs).map(([name, { Value }]) => [name, String(resolve(Value, scope))]),
     ),
   };
+}
+
+function signingKey(arn: string, { KeySpec = "SYMMETRIC_DEFAULT", KeyUsage = "ENCRYPT_DECRYPT" }: KeyProperties) {
+  if (KeyUsage === "ENCRYPT_DECRYPT") return [];
+  if (KeyUsage !== "SIGN_VERIFY" || KeySpec !== "ECC_NIST_P256")
+    throw new Error(`a KMS key for ${KeyUsage} with ${KeySpec} is not known to the local stack`);
+  return [arn];
 }
 
 function lastPart(text: string, separator = "/"): string {

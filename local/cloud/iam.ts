@@ -1,7 +1,8 @@
 import { resolve, type Scope } from "./intrinsics.ts";
 import type { Resource } from "./template.ts";
 
-interface Statement {
+/** One statement of a policy, every value a list. */
+export interface Statement {
   readonly Effect: "Allow" | "Deny";
   readonly Action: readonly string[];
   readonly Resource: readonly string[];
@@ -56,7 +57,8 @@ function decide(policies: readonly Statement[], request: AccessRequest): boolean
   return matching.some((s) => s.Effect === "Allow") && !matching.some((s) => s.Effect === "Deny");
 }
 
-function applies(statement: Statement, { action, resource, context }: AccessRequest): boolean {
+/** Whether action, resource and conditions of a statement are those of the request. */
+export function applies(statement: Statement, { action, resource, context }: AccessRequest): boolean {
   const expand = (text: string) => text.replace(/\$\{([^}]+)\}/g, (whole, key: string) => context[key] ?? whole);
   return (
     statement.Action.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
@@ -91,7 +93,8 @@ function like(pattern: string, text: string): boolean {
   return new RegExp(`^${source}$`, "s").test(text);
 }
 
-function statements(document: unknown): Statement[] {
+/** The statements of a policy document. @throws Error naming a policy element that is not known here */
+export function statements(document: unknown): Statement[] {
   const { Statement } = document as { Statement: Record<string, unknown>[] };
   return Statement.map((raw) => {
     for (const key of ["NotAction", "NotResource"]) {

@@ -79,6 +79,20 @@ const NAMING: Readonly<Record<string, Naming>> = {
     ref: text(properties.Name) ?? generated(id, place, 128),
     attributes: {},
   }),
+  "AWS::CloudWatch::Alarm": (id, properties, place) => {
+    const name = text(properties.AlarmName) ?? generated(id, place, 255);
+    return { ref: name, attributes: { Arn: arn("cloudwatch", `alarm:${name}`, place) } };
+  },
+  "AWS::CloudWatch::Dashboard": (id, properties, place) => ({
+    ref: text(properties.DashboardName) ?? generated(id, place, 255),
+    attributes: {},
+  }),
+  "AWS::Scheduler::ScheduleGroup": (_id, properties, place) => {
+    const name = text(properties.Name) ?? "";
+    return { ref: name, attributes: { Arn: arn("scheduler", `schedule-group/${name}`, place) } };
+  },
+  // The local stack has no clock of its own: schedules stand in it and start nothing.
+  "AWS::Scheduler::Schedule": without,
   // These say who may do what, or how a service treats the resources above; nothing refers to them.
   "AWS::IAM::Policy": without,
   "AWS::Lambda::Permission": without,
@@ -99,6 +113,8 @@ const NAME_PROPERTIES = [
   "RoleName",
   "ManagedPolicyName",
   "LogGroupName",
+  "AlarmName",
+  "DashboardName",
   "StateMachineName",
   "Name",
 ];

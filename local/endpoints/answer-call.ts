@@ -23,7 +23,10 @@ export interface Services {
   readonly events: Service;
   readonly cloudwatch: Service;
   readonly sns: Service;
+  readonly scaling: Service;
+  readonly kms: Service;
   readonly sts: Service;
+  readonly secrets: Service;
   readonly fault?: FaultPort | undefined;
   readonly log: (line: string) => void;
 }
@@ -109,10 +112,16 @@ function protocolOf(signingName: string, request: Unsigned, services: Services):
       return json(services.states, services.fault);
     case "events":
       return json(services.events, services.fault);
+    case "secretsmanager":
+      return json(services.secrets, services.fault);
+    case "kms":
+      return json(services.kms, services.fault);
     case "monitoring":
       return isRpcCbor(request) ? cbor(services.cloudwatch, services.fault) : json(services.cloudwatch, services.fault);
     case "sns":
       return query(services.sns, services.fault, "http://sns.amazonaws.com/doc/2010-03-31/");
+    case "autoscaling":
+      return query(services.scaling, services.fault, "http://autoscaling.amazonaws.com/doc/2011-01-01/");
     case "sts":
       return query(services.sts, services.fault, "https://sts.amazonaws.com/doc/2011-06-15/");
     default:

@@ -5,10 +5,13 @@ import { answerCall, type Services } from "./answer-call.ts";
 import type { FaultPort } from "./fault.ts";
 import type { Caller } from "./protocol/request.ts";
 import { Uploads } from "./s3/multipart.ts";
-import { BucketStore } from "./s3/store.ts";
+import { BucketStore, type ObjectVersion } from "./s3/store.ts";
 import { Metrics } from "./services/cloudwatch.ts";
 import { type EventsSettings, eventsService } from "./services/events.ts";
+import { SigningKeys } from "./services/kms.ts";
 import type { LambdaPort } from "./services/lambda.ts";
+import { type ScalingGroup, ScalingGroups } from "./services/scaling.ts";
+import { type Secret, Secrets } from "./services/secrets.ts";
 import { Topics } from "./services/sns.ts";
 import { ssmService } from "./services/ssm.ts";
 import { type StatesApi, statesService } from "./services/states.ts";
@@ -24,12 +27,20 @@ export interface EndpointOptions {
   /** Names of the buckets that exist; all are versioned. */
   readonly buckets: readonly string[];
   readonly topicArns: readonly string[];
+  /** @default there is none */
+  readonly secrets?: readonly Secret[];
+  /** @default there is none */
+  readonly scalingGroups?: readonly ScalingGroup[];
+  /** KMS keys that sign, by their ARN. @default none */
+  readonly signingKeyArns?: readonly string[];
   /** Who has this access key; undefined when nobody. */
   readonly callers: { find(accessKeyId: string): Caller | undefined };
   readonly runCommand: RunCommand;
   readonly machines: StatesApi;
   readonly functions: LambdaPort;
   readonly putEvent: EventsSettings["put"];
+  /** Told of each object that was put into a bucket. @default nobody is */
+  readonly objectCreated?: (bucket: string, version: ObjectVersion) => void;
   readonly now: () => Date;
   /** @default every call is carried out */
   readonly fault?: FaultPort;
@@ -61,14 +72,17 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   const services: Services = {
     account,
     callers: options.callers,
-    s3: { store, uploads: new Uploads(store, now), account, region, fault },
+    s3: { store, uploads: new Uploads(store, now), account, region, fault, created: options.objectCreated },
     functions: options.functions,
     ssm: ssmService(options.runCommand, { account, region }),
     states: statesService(options.machines),
     events: eventsService({ account, region, now, put: options.putEvent }),
     cloudwatch: metrics,
     sns: topics,
+    scaling: new ScalingGroups(options.scalingGroups ?? []),
+    kms: new SigningKeys(options.signingKeyArns ?? []),
     sts: stsService(account),
+    secrets: new Secrets(options.secrets ?? []),
     fault,
     log,
   };

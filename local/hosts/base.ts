@@ -14,7 +14,7 @@ import { basename, join } from "node:path";
 import { type Exec, exec } from "../../agent/host/exec.ts";
 import { detectPrivilege, type Privilege } from "../../agent/host/sandbox/privilege.ts";
 import { removeTree } from "../../agent/host/sandbox/sandbox.ts";
-import { type BaseRecipe, type BaseVariant, baseRecipe, recipeDigest } from "./base-recipe.ts";
+import { type BaseRecipe, type BaseSuite, type BaseVariant, baseRecipe, recipeDigest } from "./base-recipe.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { findBootstrapper } from "./bootstrapper.ts";
 import { takeBuildLock } from "./build-lock.ts";
@@ -26,7 +26,7 @@ const LOCK_DEADLINE_MS = 15 * 60_000;
 /** A bootstrapped Debian root that hosts lie over; never written to once it is there. */
 export interface Base {
   readonly variant: BaseVariant;
-  readonly suite: string;
+  readonly suite: BaseSuite;
   readonly root: string;
   readonly archive: MachineArchive;
   readonly privilege: Privilege;
@@ -36,6 +36,8 @@ export interface Base {
 
 export interface BaseOptions {
   readonly variant: BaseVariant;
+  /** @default "bookworm" */
+  readonly suite?: BaseSuite;
   /** Folder for bases. @default $XDG_CACHE_HOME/autopatch or ~/.cache/autopatch */
   readonly cacheFolder?: string;
   /** @default read from this machine's apt */
@@ -57,7 +59,7 @@ export function defaultCacheFolder(environment: Readonly<Record<string, string |
  */
 export async function openBase(options: BaseOptions): Promise<Base> {
   const progress = options.onProgress ?? (() => {});
-  const recipe = baseRecipe(options.variant);
+  const recipe = baseRecipe(options.variant, options.suite);
   const privilege = await detectPrivilege(exec);
   const archive = options.archive ?? (await readMachineArchive(exec, process.env));
   const cache = options.cacheFolder ?? defaultCacheFolder();
@@ -99,7 +101,7 @@ async function build({ folder, privilege, ...how }: Build): Promise<void> {
   try {
     mkdirSync(root, { recursive: true });
     await bootstrap({ ...how, privilege, root });
-    settle(root, how.archive);
+    settle(root, how.archive, how.recipe);
     renameSync(building, folder);
   } catch (error) {
     await removeTree(building, privilege);
@@ -107,11 +109,14 @@ async function build({ folder, privilege, ...how }: Build): Promise<void> {
   }
 }
 
-/** What every host shares: no service starts by itself, no sources yet, the mirror's keyring, and no trace of the bootstrap. */
-function settle(root: string, archive: MachineArchive): void {
+/** What every host shares: no sources yet, the mirror's keyring, and no trace of the bootstrap. */
+function settle(root: string, archive: MachineArchive, { servicesStart }: BaseRecipe): void {
   const at = (path: string) => join(root, path);
-  writeFileSync(at("usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 101\n");
-  chmodSync(at("usr/sbin/policy-rc.d"), 0o755);
+  if (servicesStart) rmSync(at("usr/sbin/policy-rc.d"), { force: true });
+  else {
+    writeFileSync(at("usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 101\n");
+    chmodSync(at("usr/sbin/policy-rc.d"), 0o755);
+  }
   for (const file of readdirSync(at("etc/apt/sources.list.d"))) rmSync(at(`etc/apt/sources.list.d/${file}`));
   for (const file of ["etc/apt/sources.list", "etc/apt/apt.conf.d/99mmdebstrap", "etc/dpkg/dpkg.cfg.d/99mmdebstrap"]) {
     rmSync(at(file), { force: true });

@@ -4,14 +4,24 @@ import type { Entry } from "./fingerprint-walk.ts";
 export interface Difference {
   /** Path of a file, or the command whose answer differs. */
   readonly path: string;
-  readonly what: "added" | "removed" | "type" | "content" | "owner" | "mode" | "target" | "packages";
+  readonly what:
+    | "added"
+    | "removed"
+    | "type"
+    | "content"
+    | "owner"
+    | "mode"
+    | "target"
+    | "sameAs"
+    | "xattrs"
+    | "packages";
   /** Undefined when there was nothing. */
   readonly before: string | undefined;
   readonly after: string | undefined;
 }
 
 export interface Comparison {
-  /** Content, type, owner, mode and link target of every file, and every line about packages. Times are not part of it. */
+  /** Content, type, owner, mode, links and extended attributes of every file, and every line about packages. Times are not part of it. */
   readonly identical: boolean;
   readonly differences: readonly Difference[];
   /** Number of paths and lines looked at. */
@@ -41,7 +51,7 @@ export function compareFingerprints(before: Fingerprint, after: Fingerprint): Co
 function compareEntries(path: string, before: Entry | undefined, after: Entry | undefined): Difference[] {
   if (before === undefined) return [{ path, what: "added", before: undefined, after: after?.type }];
   if (after === undefined) return [{ path, what: "removed", before: before.type, after: undefined }];
-  const fields = ["type", "content", "owner", "mode", "target"] as const;
+  const fields = ["type", "content", "owner", "mode", "target", "sameAs", "xattrs"] as const;
   return fields
     .filter((what) => before[what] !== after[what])
     .map((what) => ({ path, what, before: before[what], after: after[what] }));

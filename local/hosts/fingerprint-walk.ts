@@ -15,6 +15,10 @@ export interface Entry {
   readonly content?: string;
   /** Target of a link, as it is written. */
   readonly target?: string;
+  /** The first path that is the very same file, for one that has several names. */
+  readonly sameAs?: string;
+  /** Extended attributes by name, values in hexadecimal; capabilities and access lists are some. */
+  readonly xattrs?: string;
 }
 
 /**
@@ -24,9 +28,10 @@ export interface Entry {
 export function walk(root: string, paths: readonly string[], leftOut: readonly string[]): Record<string, Entry> {
   const entries: Record<string, Entry> = {};
   const skipped = new Set(leftOut);
+  const names = new Map<string, string>();
   const visit = (path: string): void => {
     if (skipped.has(path)) return;
-    const entry = describe(join(root, path));
+    const entry = describe(join(root, path), path, names);
     entries[path] = entry;
     if (entry.type !== "folder") return;
     for (const name of readdirSync(join(root, path)).sort()) visit(`${path}/${name}`);
@@ -40,7 +45,7 @@ function leadsOverLink(root: string, path: string): boolean {
   return parts.some((_, end) => lstatSync(join(root, ...parts.slice(0, end + 1))).isSymbolicLink());
 }
 
-function describe(file: string): Entry {
+function describe(file: string, path: string, names: Map<string, string>): Entry {
   const stat = lstatSync(file);
   const common = {
     owner: `${stat.uid}:${stat.gid}`,
@@ -49,7 +54,13 @@ function describe(file: string): Entry {
   };
   if (stat.isDirectory()) return { type: "folder", ...common };
   if (stat.isSymbolicLink()) return { type: "link", ...common, target: readlinkSync(file) };
-  if (stat.isFile()) return { type: "file", ...common, content: hash("sha256", readFileSync(file), "hex") };
+  if (stat.isFile()) {
+    const content = hash("sha256", readFileSync(file), "hex");
+    const inode = `${stat.dev}:${stat.ino}`;
+    const first = stat.nlink > 1 ? names.get(inode) : undefined;
+    if (first === undefined) names.set(inode, path);
+    return { type: "file", ...common, content, ...(first === undefined ? {} : { sameAs: first }) };
+  }
   return { type: stat.isFIFO() ? "fifo" : stat.isSocket() ? "socket" : "device", ...common };
 }
 

@@ -1,5 +1,8 @@
 import { parseArgs } from "node:util";
 import { nearest } from "../../contract/nearest.ts";
+import type { Scenario } from "./scenario.ts";
+import { SCENARIOS } from "./scenarios/all.ts";
+import { usual } from "./scenarios/usual.ts";
 
 export const MOST_HOSTS = 20;
 export const PACKAGE_SETS = ["debian", "sample", "both"] as const;
@@ -7,6 +10,7 @@ export type PackageSet = (typeof PACKAGE_SETS)[number];
 
 /** What a person asked `npm start` for. */
 export interface Options {
+  readonly scenario: Scenario;
   readonly hosts: number;
   readonly packages: PackageSet;
   readonly dryRun: boolean;
@@ -22,6 +26,7 @@ export class UsageError extends Error {
 }
 
 const FLAGS = {
+  scenario: { type: "string" },
   hosts: { type: "string" },
   packages: { type: "string" },
   "dry-run": { type: "boolean" },
@@ -36,6 +41,8 @@ export const HELP = `Usage: npm start -- [options]
 
 Patches a fleet of sandbox hosts with the synthesised stack, unchanged: no AWS account, real apt and dpkg.
 
+  --scenario NAME      the story that is told                                      (usual)
+${SCENARIOS.map(({ name, about }) => `                         ${name}: ${about}`).join("\n")}
   --hosts N            hosts in the fleet, 1 to ${MOST_HOSTS}; the first is the canary       (5)
   --packages WHICH     debian: what Debian's security archive holds; sample: a small
                        signed repository made on the spot; both                     (both)
@@ -81,16 +88,26 @@ export function parseOptions(args: readonly string[]): Options | null {
       throw new UsageError(`${token.rawName}: takes no value, not ${token.value}`);
   }
   if (values.help === true) return null;
-  const text = (name: "hosts" | "packages" | "json" | "html") => values[name] as string | undefined;
+  const text = (name: "scenario" | "hosts" | "packages" | "json" | "html") => values[name] as string | undefined;
+  const scenario = scenarioNamed(text("scenario") ?? usual.name);
+  const preset = scenario.options ?? {};
   return {
-    hosts: hostCount(text("hosts") ?? "5"),
-    packages: packageSet(text("packages") ?? "both"),
-    dryRun: values["dry-run"] === true,
+    scenario,
+    hosts: hostCount(text("hosts") ?? String(preset.hosts ?? 5)),
+    packages: packageSet(text("packages") ?? preset.packages ?? "both"),
+    dryRun: values["dry-run"] === true || preset.dryRun === true,
     keep: values.keep === true,
     serve: values.serve === true,
     json: text("json") ?? null,
     html: text("html") ?? null,
   };
+}
+
+function scenarioNamed(text: string): Scenario {
+  const found = SCENARIOS.find(({ name }) => name === text);
+  if (found !== undefined) return found;
+  const names = SCENARIOS.map(({ name }) => name);
+  throw new UsageError(`--scenario ${text}: one of ${names.join(", ")}; ${nearest(text, names)}`);
 }
 
 function hostCount(text: string): number {

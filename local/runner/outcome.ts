@@ -42,19 +42,19 @@ export interface SeenHost extends HostReport {
 /** Differences kept per host in the report; a committed upgrade has thousands, and their count says enough. */
 const KEPT_DIFFERENCES = 50;
 
-/**
- * Holds a host's report against what was seen from outside. Pure.
- * @param expected how the story goes for this host
- */
+/** Holds a host's report against what was seen from outside. Pure. */
 export function seeHost(
   report: HostReport,
   seen: OutsideView,
-  story: { readonly role: string; readonly expected: HostReport["outcome"] },
+  /** What the host is there for, and how it may end. */
+  story: { readonly role: string; readonly expected: readonly HostReport["outcome"][] },
 ): SeenHost {
   const { comparison, installed, lostEdits } = seen;
   const unchanged = report.outcome !== "committed";
   const problems = [
-    ...(report.outcome === story.expected ? [] : [`is ${report.outcome}, the story says ${story.expected}`]),
+    ...(story.expected.includes(report.outcome)
+      ? []
+      : [`is ${report.outcome}, the story says ${story.expected.join(" or ")}`]),
     ...(unchanged && !comparison.identical
       ? [`is reported ${report.outcome}, but ${comparison.differences.length} things differ from before`]
       : []),

@@ -1,9 +1,10 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Exec } from "../../agent/host/exec.ts";
 
-/** A program that sandbox hosts or tests need, and the Debian package that brings it. */
+/** What sandbox hosts or tests need, and the Debian package that brings it. */
 export interface Requirement {
+  /** A program on the PATH, or any file by its absolute path. */
   readonly command: string;
   readonly package: string;
 }
@@ -27,7 +28,15 @@ export const LOCAL_REQUIREMENTS: readonly Requirement[] = [
 /** What some tests look through beside that. */
 export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { command: "systemd-tmpfiles", package: "systemd" },
+  { command: "systemd-nspawn", package: "systemd-container" },
   { command: "setcap", package: "libcap2-bin" },
+  { command: "sqv", package: "sqv" },
+  { command: "lintian", package: "lintian" },
+  { command: "man", package: "man-db" },
+  { command: "qemu-aarch64-static", package: "qemu-user-static" },
+  { command: "aarch64-linux-gnu-strip", package: "binutils-aarch64-linux-gnu" },
+  // Brings all that an arm64 program is linked to.
+  { command: "/usr/aarch64-linux-gnu/lib/libstdc++.so.6", package: "libstdc++6-arm64-cross" },
 ];
 
 /** Hosts without root live in user namespaces with a range of ids. */
@@ -36,7 +45,9 @@ export const UNPRIVILEGED_REQUIREMENTS: readonly Requirement[] = [{ command: "ne
 /** Those whose program is not on the PATH. /usr/sbin counts: it is missing from an ordinary user's PATH on Debian. */
 export function missing(requirements: readonly Requirement[], path: string): Requirement[] {
   const folders = [...path.split(delimiter), "/usr/sbin", "/sbin"];
-  return requirements.filter(({ command }) => !folders.some((folder) => isExecutable(join(folder, command))));
+  const isThere = (command: string) =>
+    command.startsWith("/") ? existsSync(command) : folders.some((folder) => isExecutable(join(folder, command)));
+  return requirements.filter(({ command }) => !isThere(command));
 }
 
 /**

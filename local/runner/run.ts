@@ -1,24 +1,28 @@
 import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { EXIT } from "../../contract/failures.ts";
-import { KEYS } from "../../contract/names.ts";
-import { RunReport, type RunRequest } from "../../contract/run.ts";
+import type { RunReport } from "../../contract/run.ts";
 import type { FleetConfig } from "../../infra/config.ts";
 import { renderReportPage } from "../../lambdas/fleet/report-page.ts";
 import { LEFT_OUT } from "../hosts/fingerprint.ts";
 import { compareFingerprints } from "../hosts/fingerprint-comparison.ts";
 import { type Artefact, artefactsOf } from "./artefacts.ts";
-import { type Display, openDisplay } from "./display.ts";
+import { openDisplay } from "./display.ts";
 import type { Options } from "./options.ts";
 import { installedVersions, problemsOf, type SeenHost, seeHost } from "./outcome.ts";
 import { Phases, type TimedPhase } from "./phases.ts";
+import { openPlay } from "./play.ts";
 import { lostEdits, type Stage, setStage } from "./stage.ts";
-import { STORY_ERROR_BUDGET, storyHosts, storyOutcome } from "./story.ts";
+import { storyHosts } from "./story.ts";
 import { hostTable, timeTable } from "./table.ts";
-import { watchRun } from "./watch.ts";
 
 /** What `--json` writes: the run's report with what was seen from outside beside it. */
 export interface LocalReport extends Omit<RunReport, "hosts"> {
+  readonly scenario: string;
+  /** What the scenario's operator did, in order. */
+  readonly told: readonly string[];
+  /** Reports of the runs before this one, where the scenario has several. */
+  readonly runsBefore: readonly RunReport[];
   readonly hosts: readonly SeenHost[];
   /** Empty when everything seen agrees with the report and the story. */
   readonly problems: readonly string[];
@@ -47,20 +51,37 @@ export async function runLocally(options: Options, surroundings: Surroundings): 
   const began = performance.now();
   const elapsed = () => performance.now() - began;
   const phases = new Phases(elapsed);
-  const story = storyHosts(options.hosts, options.packages);
+  const { scenario } = options;
+  const story = scenario.hosts?.(options) ?? storyHosts(options.hosts, options.packages);
   const display = openDisplay(output, story, elapsed, surroundings.color);
   closing.defer(() => display.close());
 
   const stage = await setStage({ ...surroundings, options, story, phases, say: (text) => display.phase(text) });
   const artefacts = artefactsOf(stage.assembly, stage.cloud.deployment);
   for (const line of artefactLines(artefacts)) display.phase(line);
-  const run = await phases.measure("run", () => carryOut(stage, options, surroundings.config, display));
-  const hosts = await phases.measure("comparison from outside", () => lookAtHosts(stage, run, options));
+  const told: string[] = [];
+  const play = openPlay({
+    cloud: stage.cloud,
+    options,
+    documentPrefix: surroundings.config.documentPrefix,
+    show: (event) => display.event(event),
+    tell: (text) => {
+      told.push(text);
+      display.phase(`operator: ${text}`);
+    },
+  });
+  const played = await phases.measure("run", () => scenario.play(play));
+  const run = played.runs.at(-1);
+  if (run === undefined) throw new Error(`scenario ${scenario.name}: it has started no run`);
+  const hosts = await phases.measure("comparison from outside", () => lookAtHosts(stage, played.runs));
   display.close();
 
-  const problems = problemsOf(run, hosts, options.dryRun ? "succeeded" : storyOutcome(story));
+  const problems = [...problemsOf(run, hosts, scenario.outcome(options, story)), ...played.problems];
   const report: LocalReport = {
     ...run,
+    scenario: scenario.name,
+    told,
+    runsBefore: played.runs.slice(0, -1),
     hosts,
     problems,
     leftOutOfComparison: LEFT_OUT,
@@ -77,40 +98,20 @@ export async function runLocally(options: Options, surroundings: Surroundings): 
   return problems.length === 0 ? EXIT.ok : EXIT.runNotClean;
 }
 
-async function carryOut({ cloud }: Stage, options: Options, config: FleetConfig, display: Display): Promise<RunReport> {
-  const stateMachineArn = cloud.deployment.outputs.PatchFleetArn ?? "";
-  const name = `local-${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}`;
-  const request: RunRequest = {
-    dryRun: options.dryRun,
-    waves: { canary: 1, steps: [1], errorBudget: STORY_ERROR_BUDGET, bakeSeconds: 2 },
-  };
-  const { executionArn } = cloud.machines.startExecution({ stateMachineArn, name, input: JSON.stringify(request) });
-  watchRun(cloud, { executionArn, runId: name, documentPrefix: config.documentPrefix }, (event) =>
-    display.event(event),
-  );
-  const ended = await cloud.machines.finished(executionArn);
-  const text = await cloud.readObject(KEYS.report(name));
-  if (text === null)
-    throw new Error(`the run ended ${ended.status} without a report: ${ended.error ?? ""} ${ended.cause ?? ""}`);
-  return RunReport.parse(JSON.parse(text));
-}
-
-async function lookAtHosts(stage: Stage, run: RunReport, options: Options): Promise<SeenHost[]> {
+/** Each host against the last run that went to it. */
+async function lookAtHosts(stage: Stage, runs: readonly RunReport[]): Promise<SeenHost[]> {
   const seen = stage.hosts.map(async (staged) => {
-    const reported = run.hosts.find(({ instanceId }) => instanceId === staged.story.instanceId);
-    if (reported === undefined) return [];
+    const { role, expected, instanceId } = staged.story;
+    const last = runs.findLast(({ hosts }) => hosts.some((host) => host.instanceId === instanceId));
+    const reported = last?.hosts.find((host) => host.instanceId === instanceId);
+    if (last === undefined || reported === undefined) return [];
     const after = await staged.host.fingerprint();
     const view = {
       comparison: compareFingerprints(staged.before, after),
       installed: installedVersions(after),
       lostEdits: lostEdits(staged, after),
     };
-    return [
-      seeHost(reported, view, {
-        role: staged.story.role,
-        expected: options.dryRun ? "planned" : staged.story.expected,
-      }),
-    ];
+    return [seeHost(reported, view, { role, expected: last.dryRun ? ["planned"] : expected })];
   });
   return (await Promise.all(seen)).flat();
 }
@@ -142,10 +143,15 @@ function artefactLines(artefacts: readonly Artefact[]): string[] {
 function summary(report: LocalReport, columns: number): string {
   const waves = report.waves.map(({ name }) => name);
   const verdicts = report.waves.flatMap(({ name, verdicts }) =>
-    verdicts.map(({ phase, decision, reason }) => `  ${name}, after ${phase}: ${decision}, ${reason}`),
+    verdicts.map(
+      ({ phase, decision, reason, before }) =>
+        `  ${name}, ${before === true ? "before" : "after"} ${phase}: ${decision}, ${reason}`,
+    ),
   );
   const problems = report.problems.map((problem) => `  PROBLEM ${problem}`);
   return [
+    ...(report.told.length === 0 ? [] : [...report.told.map((line) => `operator: ${line}`), ""]),
+    ...report.runsBefore.map(({ runId, sentence }) => `${runId}: ${sentence}`),
     report.sentence,
     "",
     hostTable(report.hosts, waves, columns),

@@ -13,8 +13,10 @@ import { defaultCacheFolder, openBase } from "../hosts/base.ts";
 import type { Fingerprint } from "../hosts/fingerprint.ts";
 import { type Host, type Hosts, openHosts } from "../hosts/host.ts";
 import { writeInside } from "../hosts/inside.ts";
+import { PREPARATION } from "../hosts/sample/packages.ts";
 import { openSampleRepository, type SampleRepository } from "../hosts/sample/repository.ts";
 import type { PackageSource } from "../hosts/sources.ts";
+import { fleetPublicKey } from "./fleet-key.ts";
 import type { Options } from "./options.ts";
 import type { Phases } from "./phases.ts";
 import type { StoryHost } from "./story.ts";
@@ -81,7 +83,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const opened = await Promise.all(
       story.map((one) => openHost(one, { hosts, agentLayer, sample, options: options.options })),
     );
-    return Promise.all(opened.map((host, index) => enrol(host, story[index] as StoryHost, cloud, options.config)));
+    const key = await fleetPublicKey(cloud);
+    return Promise.all(opened.map((host, index) => enrol(host, story[index] as StoryHost, { cloud, key, ...options })));
   });
   return { assembly, cloud, hosts: staged, folder: hosts.folder };
 }
@@ -112,11 +115,19 @@ function openHost(story: StoryHost, { hosts, agentLayer, sample, options }: Stoc
     agentLayer,
     ...(sample === undefined ? {} : { role: story.role === "edited" ? "plain" : story.role }),
     ...(story.role === "edited" ? { edited: EDITED } : {}),
+    ...(story.role === "prepared" && sample !== undefined ? { edited: PREPARATION } : {}),
   });
 }
 
-/** Registers the host, tells its agent where the endpoints are, and takes its fingerprint. */
-async function enrol(host: Host, story: StoryHost, cloud: Cloud, { tag }: FleetConfig): Promise<StagedHost> {
+interface Enrolment {
+  readonly cloud: Cloud;
+  /** Of the fleet's locks, in PEM. */
+  readonly key: string;
+  readonly config: FleetConfig;
+}
+
+/** Registers the host, tells its agent where the endpoints are and whose locks to trust, and takes its fingerprint. */
+async function enrol(host: Host, story: StoryHost, { cloud, key, config: { tag } }: Enrolment): Promise<StagedHost> {
   const { region } = cloud.deployment.place;
   const { imdsUrl } = await cloud.addHost({
     instanceId: host.id,
@@ -139,6 +150,7 @@ async function enrol(host: Host, story: StoryHost, cloud: Cloud, { tag }: FleetC
     `AWS_EC2_METADATA_SERVICE_ENDPOINT=${imdsUrl}`,
   ];
   writeInside(host.sandbox.root, HOST_PATHS.config, `${config.join("\n")}\n`, 0o600);
+  writeInside(host.sandbox.root, "/etc/autopatch/fleet-lock.pem", key, 0o644);
   return { story, host, before: await host.fingerprint() };
 }
 

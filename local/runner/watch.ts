@@ -1,22 +1,19 @@
 import { decodeResult } from "../../contract/frame.ts";
 import { documentName, KEYS } from "../../contract/names.ts";
 import { Snapshot } from "../../contract/run.ts";
-import { STEPS, type StepName } from "../../contract/steps.ts";
+import { COMMANDS, CommandName, type StepName } from "../../contract/steps.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import type { CommandEvent } from "../run-command/service/events.ts";
+import type { SeenStep } from "../run-command/service/run-command.ts";
 import type { RunEvent } from "./progress.ts";
 
 export interface Watched {
   readonly executionArn: string;
   readonly runId: string;
-  /** Stands before the names of the step documents. */
-  readonly documentPrefix: string;
 }
 
-/** Tells what a run does as it does it: from the state machine's history and from the commands on the hosts. */
-export function watchRun(cloud: Cloud, watched: Watched, tell: (event: RunEvent) => void): void {
-  const { executionArn, runId, documentPrefix } = watched;
-  const steps = new Map(STEPS.map((step) => [documentPrefix + documentName(step), step]));
+/** Tells what a run does as it does it, from its state machine's history. */
+export function watchRun(cloud: Cloud, { executionArn, runId }: Watched, tell: (event: RunEvent) => void): void {
   cloud.machines.onHistory((notice) => {
     if (notice.executionArn !== executionArn) return;
     const entered = notice.event.stateEnteredEventDetails as { name?: string } | undefined;
@@ -24,9 +21,17 @@ export function watchRun(cloud: Cloud, watched: Watched, tell: (event: RunEvent)
     const left = notice.event.stateExitedEventDetails as { name?: string } | undefined;
     if (left?.name === "Plan") void planned(cloud, runId).then((event) => event !== null && tell(event));
   });
+}
+
+/** Tells what commands do on the hosts, of whatever run. @param documentPrefix stands before the names of the commands' documents */
+export function watchHosts(cloud: Cloud, documentPrefix: string, tell: (event: RunEvent) => void): void {
+  const commands = new Map(CommandName.options.map((command) => [documentPrefix + documentName(command), command]));
   cloud.onCommandEvent((event) => {
-    const told = stepEvent(cloud, steps, event);
+    const told = hostEvent(commands, event);
     if (told !== null) tell(told);
+  });
+  cloud.onStep((seen) => {
+    for (const told of stepEvents(commands, seen)) tell(told);
   });
 }
 
@@ -37,20 +42,33 @@ async function planned(cloud: Cloud, runId: string): Promise<RunEvent | null> {
   return { kind: "planned", waves: waves.map(({ name, batches }) => ({ name, hosts: batches.flat() })) };
 }
 
-function stepEvent(cloud: Cloud, steps: ReadonlyMap<string, StepName>, event: CommandEvent): RunEvent | null {
+/** A host begins a command, or never gets it. */
+function hostEvent(commands: ReadonlyMap<string, CommandName>, { detail, ...event }: CommandEvent): RunEvent | null {
   if (event["detail-type"] !== "EC2 Command Invocation Status-change Notification") return null;
-  const instanceId = String(event.detail["instance-id"]);
-  const step = steps.get(String(event.detail["document-name"]));
-  const status = String(event.detail.status);
-  if (step === undefined || status === "Pending" || status === "Delayed") return null;
+  const instanceId = String(detail["instance-id"]);
+  const command = commands.get(String(detail["document-name"]));
+  if (command === undefined) return null;
+  const step = COMMANDS[command][0];
+  const status = String(detail.status);
   if (status === "InProgress") return { kind: "stepStarted", instanceId, step };
-  const { StandardOutputContent } = cloud.runCommand.getCommandInvocation({
-    CommandId: String(event.detail["command-id"]),
-    InstanceId: instanceId,
-  });
-  const decoded = decodeResult(StandardOutputContent);
-  if (!decoded.ok) return { kind: "stepEnded", instanceId, step, outcome: status, note: decoded.why };
-  return { kind: "stepEnded", instanceId, step, outcome: decoded.result.outcome, note: noteOf(decoded.result) };
+  const never = ["Undeliverable", "DeliveryTimedOut", "Terminated", "Cancelled"].includes(status);
+  return never ? { kind: "stepEnded", instanceId, step, outcome: status, note: "" } : null;
+}
+
+/** A step has ended, and the next begins when it passed. One that was not reached prints nothing. */
+function stepEvents(commands: ReadonlyMap<string, CommandName>, seen: SeenStep): RunEvent[] {
+  const { instanceId } = seen;
+  const command = commands.get(seen.documentName);
+  const steps: readonly StepName[] = command === undefined ? [] : COMMANDS[command];
+  const step = steps.find((one) => one === seen.step.name);
+  if (step === undefined || (seen.step.stdout === "" && seen.step.status === "Success")) return [];
+  const decoded = decodeResult(seen.step.stdout ?? "");
+  if (!decoded.ok) return [{ kind: "stepEnded", instanceId, step, outcome: seen.step.status, note: decoded.why }];
+  const { outcome } = decoded.result;
+  const ended = { kind: "stepEnded", instanceId, step, outcome, note: noteOf(decoded.result) } as const;
+  const next = steps[steps.indexOf(step) + 1];
+  const goesOn = next !== undefined && (outcome === "succeeded" || outcome === "rebootRequired");
+  return goesOn ? [ended, { kind: "stepStarted", instanceId, step: next }] : [ended];
 }
 
 type Result = Extract<ReturnType<typeof decodeResult>, { ok: true }>["result"];

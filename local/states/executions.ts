@@ -55,10 +55,16 @@ export class Executions {
   private readonly ports: StatesPorts;
   private readonly region: string;
   private readonly emit: (notice: HistoryNotice) => void;
+  private readonly keepsHistories: boolean;
 
-  constructor(ports: StatesPorts, region: string, emit: (notice: HistoryNotice) => void) {
+  constructor(
+    ports: StatesPorts,
+    place: { readonly region: string; readonly keepsHistories?: boolean },
+    emit: (notice: HistoryNotice) => void,
+  ) {
     this.ports = ports;
-    this.region = region;
+    this.region = place.region;
+    this.keepsHistories = place.keepsHistories ?? true;
     this.emit = emit;
     this.tokens = new TaskTokens(ports.clock);
   }
@@ -147,6 +153,7 @@ export class Executions {
       history: new History(
         () => clock.now(),
         (event) => this.emit({ ...whose, event }),
+        this.keepsHistories,
       ),
       controller: new AbortController(),
       finished,

@@ -18,13 +18,17 @@ export const MAX_PAYLOAD_BYTES = 262_144;
 
 /** The event list of one execution. `emit` hears each event once, in order. */
 export class History {
+  /** Empty when it is only to be heard. */
   readonly events: HistoryEvent[] = [];
+  private count = 0;
   private readonly now: () => Date;
   private readonly emit: (event: HistoryEvent) => void;
+  private readonly isKept: boolean;
 
-  constructor(now: () => Date, emit: (event: HistoryEvent) => void) {
+  constructor(now: () => Date, emit: (event: HistoryEvent) => void, isKept = true) {
     this.now = now;
     this.emit = emit;
+    this.isKept = isKept;
   }
 
   /**
@@ -32,7 +36,7 @@ export class History {
    * that ends the execution. @throws StateFailure States.Runtime when the history is full.
    */
   record(type: HistoryEventType, previousEventId: number, details?: readonly [string, unknown], last = false): number {
-    const id = this.events.length + 1;
+    const id = this.count + 1;
     if (!last && id >= MAX_EVENTS) {
       throw new StateFailure(
         "States.Runtime",
@@ -46,7 +50,8 @@ export class History {
       previousEventId,
       ...(details === undefined ? {} : { [details[0]]: details[1] }),
     };
-    this.events.push(event);
+    this.count = id;
+    if (this.isKept) this.events.push(event);
     this.emit(event);
     return id;
   }

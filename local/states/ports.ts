@@ -38,6 +38,16 @@ export interface StatesPorts {
   sdk(service: string, action: string, args: unknown, signal: AbortSignal): Promise<unknown>;
   readonly clock: Clock;
   readonly random: Randomness;
+  /** The account's rates. @default nothing waits */
+  readonly pace?: Pace;
+}
+
+/** Resolves when the account may do it once more; AWS makes executions wait, it does not fail them. */
+export interface Pace {
+  /** A state is entered. */
+  transition(): Promise<void>;
+  /** A Distributed Map starts a child. */
+  child(): Promise<void>;
 }
 
 export const systemClock: Clock = {

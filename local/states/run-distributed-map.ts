@@ -60,6 +60,7 @@ async function runChildren(visit: Visit<MapState>, mapRun: MapRunRecord): Promis
     }
   };
   const runChild = async (index: number) => {
+    await branch.run.ports.pace?.child();
     const child = executions.startChild(mapRun, state.processor, mapRun.batches[index]?.input ?? null);
     mapRun.children.set(index, child);
     await unlessAborted(child.finished, branch.signal);

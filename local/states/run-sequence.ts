@@ -31,6 +31,7 @@ export async function runSequence(sequence: StateSequence | Definition, input: J
 
 async function enter(state: State, input: Json, branch: Branch): Promise<Step> {
   branch.run.execution.transitions += 1;
+  await branch.run.ports.pace?.transition();
   const details = { name: state.name, ...inputDetails(input) };
   const enteredEventId = note(branch, `${state.type}StateEntered`, ["stateEnteredEventDetails", details]);
   const enteredTime = branch.run.ports.clock.now().toISOString();

@@ -45,9 +45,10 @@ export class StateMachines {
   private readonly ports: StatesPorts;
   private readonly listeners = new Set<(notice: HistoryNotice) => void>();
 
-  constructor(ports: StatesPorts, place: { readonly region: string }) {
+  /** @param place where they stand; histories are kept unless told otherwise: of 100,000 hosts they are gigabytes */
+  constructor(ports: StatesPorts, place: { readonly region: string; readonly keepsHistories?: boolean }) {
     this.ports = ports;
-    this.executions = new Executions(ports, place.region, (notice) => {
+    this.executions = new Executions(ports, place, (notice) => {
       for (const listener of this.listeners) listener(notice);
     });
   }

@@ -10,6 +10,8 @@ export interface ImdsOptions {
   readonly role: string;
   /** Unique per host, so that the endpoint can tell who calls. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** As the instance's metadata options have it: `optional` answers version 1 too, which asks without a token. @default "required" */
+  readonly httpTokens?: "required" | "optional";
   /** @default the machine's own */
   readonly now?: () => Date;
 }
@@ -26,7 +28,7 @@ const TOKEN_HEADER = "x-aws-ec2-metadata-token";
 const LONGEST_TTL_SECONDS = 21_600;
 const CREDENTIALS_SECONDS = 6 * 3600;
 
-/** Opens version 2 of the service on a port of its own on 127.0.0.1: a token first, or nothing. */
+/** Opens the service on a port of its own on 127.0.0.1: a token first, or nothing, unless tokens are optional. */
 export async function openImds(options: ImdsOptions): Promise<Imds> {
   const now = options.now ?? (() => new Date());
   const tokens = new Map<string, number>();
@@ -69,7 +71,8 @@ function answer(request: IncomingMessage, options: ImdsOptions, tokens: Map<stri
     tokens.set(token, now.getTime() + seconds * 1000);
     return { status: 200, headers: { [TTL_HEADER]: String(seconds) }, body: token };
   }
-  if (!isValid(header(TOKEN_HEADER), tokens, now)) return { status: 401 };
+  const without = options.httpTokens === "optional" && request.headers[TOKEN_HEADER] === undefined;
+  if (!without && !isValid(header(TOKEN_HEADER), tokens, now)) return { status: 401 };
   if (request.method !== "GET") return { status: 405 };
   const body = metadata(path, options, now);
   return body === undefined ? { status: 404 } : { status: 200, body };

@@ -7,7 +7,7 @@ import { s3Errors } from "./errors.ts";
 import type { Uploads } from "./multipart.ts";
 import * as multipart from "./multipart-calls.ts";
 import * as objects from "./object-calls.ts";
-import type { BucketStore } from "./store.ts";
+import type { BucketStore, ObjectVersion } from "./store.ts";
 
 type Handler = (call: S3Call) => AwsResponse | Promise<AwsResponse>;
 
@@ -42,6 +42,8 @@ export interface S3Settings {
   readonly account: string;
   readonly region: string;
   readonly fault?: FaultPort | undefined;
+  /** Told of each object that was put. @default nobody is */
+  readonly created?: ((bucket: string, version: ObjectVersion) => void) | undefined;
 }
 
 /** Query parameters that refine a call instead of choosing one. */
@@ -51,7 +53,7 @@ const REFINING =
 /** S3 over REST, path style. @throws AwsError; what is not known here is NotImplemented by name */
 export async function answerS3(
   request: AwsRequest,
-  { store, uploads, account, region, fault }: S3Settings,
+  { store, uploads, account, region, fault, created = () => {} }: S3Settings,
 ): Promise<AwsResponse> {
   const [, bucket = "", ...rest] = request.path.split("/").map(decodeURIComponent);
   const key = rest.join("/");
@@ -75,6 +77,7 @@ export async function answerS3(
     uploads,
     account,
     region,
+    created,
     require: (action, resource, context = {}) =>
       requireAccess(request.caller, { action, resource, context }, "AccessDenied"),
   });

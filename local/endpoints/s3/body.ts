@@ -53,6 +53,13 @@ function verified(headers: Headers, content: Buffer): Checksum | null {
   return { name: name as ChecksumName, value };
 }
 
+/** The checksum that a copy is asked to have: of the whole, however its source was put. @param algorithm as S3 writes it: `SHA256` */
+export function checksumOf(content: Uint8Array, algorithm: string): Checksum {
+  const name = algorithm.toLowerCase();
+  if (!Object.hasOwn(CHECKSUMS, name)) throw s3Errors.notImplemented(`checksum ${algorithm}`);
+  return { name: name as ChecksumName, value: CHECKSUMS[name as ChecksumName](content) };
+}
+
 /** The checksum of a multipart object: that of its parts' checksums, and how many they are. */
 export function compositeChecksum(parts: readonly Checksum[]): Checksum | null {
   const name = parts[0]?.name;

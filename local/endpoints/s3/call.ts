@@ -17,6 +17,8 @@ export interface S3Call {
   readonly account: string;
   /** Where the buckets are. */
   readonly region: string;
+  /** Told of each object that was put. */
+  readonly created: (bucket: string, version: ObjectVersion) => void;
   /** @throws AwsError AccessDenied */
   require(action: string, resource: string, context?: Readonly<Record<string, string>>): void;
 }

@@ -5,7 +5,7 @@ const KEPT =
   /^(content-type|content-disposition|content-language|cache-control|expires|x-amz-meta-.+|x-amz-server-side-encryption(-aws-kms-key-id|-bucket-key-enabled)?|x-amz-storage-class|x-amz-object-lock-(mode|retain-until-date|legal-hold))$/;
 /** Belong to the request, not to the object. */
 const OF_THE_REQUEST =
-  /^x-amz-(date|content-sha256|security-token|user-agent|sdk-.+|decoded-content-length|trailer|checksum-.+|copy-source(-version-id)?|metadata-directive|expected-bucket-owner|source-expected-bucket-owner|delete-marker|bypass-governance-retention|te)$/;
+  /^x-amz-(date|content-sha256|security-token|user-agent|sdk-.+|decoded-content-length|trailer|checksum-.+|copy-source(-version-id)?|metadata-directive|tagging-directive|expected-bucket-owner|source-expected-bucket-owner|delete-marker|bypass-governance-retention|te)$/;
 
 /**
  * What of the headers of an upload stays with the object.

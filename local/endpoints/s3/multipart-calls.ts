@@ -47,6 +47,7 @@ export function listParts(call: S3Call): AwsResponse {
       LastModified: part.at,
       ETag: part.etag,
       Size: part.content.length,
+      ...(part.checksum === null ? {} : { [`Checksum${part.checksum.name.toUpperCase()}`]: part.checksum.value }),
     })),
   });
 }
@@ -54,15 +55,26 @@ export function listParts(call: S3Call): AwsResponse {
 export async function completeUpload(call: S3Call): Promise<AwsResponse> {
   requirePut(call);
   const { Part = [] } = readXml(call.request.body, "CompleteMultipartUpload");
-  const named = (Part as { PartNumber?: string; ETag?: string }[]).map(({ PartNumber, ETag = "" }) => ({
+  const named = (Part as Record<string, string | undefined>[]).map(({ PartNumber, ETag = "", ...more }) => ({
     number: Number(PartNumber),
     etag: ETag.replaceAll("&quot;", '"'),
+    checksums: Object.entries(more).flatMap(([name, value = ""]) =>
+      name.startsWith("Checksum") ? [{ name: name.slice("Checksum".length).toLowerCase(), value }] : [],
+    ),
   }));
   const condition = writeCondition(call.request.headers, call.key);
   const version = await call.uploads.complete(uploadId(call), call, named, condition);
   return xmlAnswer(
     "CompleteMultipartUploadResult",
-    { Location: `/${call.bucket}/${call.key}`, Bucket: call.bucket, Key: call.key, ETag: version.etag },
+    {
+      Location: `/${call.bucket}/${call.key}`,
+      Bucket: call.bucket,
+      Key: call.key,
+      ETag: version.etag,
+      ...(version.checksum === null
+        ? {}
+        : { [`Checksum${version.checksum.name.toUpperCase()}`]: version.checksum.value, ChecksumType: "COMPOSITE" }),
+    },
     { "x-amz-version-id": version.versionId },
   );
 }

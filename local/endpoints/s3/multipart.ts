@@ -20,6 +20,14 @@ interface Upload {
 const SMALLEST_PART = 5 * 1024 * 1024;
 const MOST_PARTS = 10_000;
 
+/** A part as the call that ends an upload names it. */
+export interface NamedPart {
+  readonly number: number;
+  readonly etag: string;
+  /** What the caller says of its content. */
+  readonly checksums: readonly { readonly name: string; readonly value: string }[];
+}
+
 /** Uploads in parts that are under way. Parts wait in memory. */
 export class Uploads {
   readonly #store: BucketStore;
@@ -66,7 +74,7 @@ export class Uploads {
   async complete(
     id: string,
     at: { bucket: string; key: string },
-    named: readonly { readonly number: number; readonly etag: string }[],
+    named: readonly NamedPart[],
     allow: (current: ObjectVersion | undefined) => void,
   ): Promise<ObjectVersion> {
     const upload = this.#find(id, at);
@@ -74,9 +82,12 @@ export class Uploads {
     if (named.some(({ number }, index) => index > 0 && number <= (named[index - 1]?.number ?? 0))) {
       throw s3Errors.invalidPartOrder();
     }
-    const parts = named.map(({ number, etag }, index) => {
+    const parts = named.map(({ number, etag, checksums }, index) => {
       const part = upload.parts.get(number);
       if (part === undefined || part.etag.replaceAll('"', "") !== etag.replaceAll('"', ""))
+        throw s3Errors.invalidPart();
+      const kept = part.checksum;
+      if (checksums.some(({ name, value }) => kept?.name !== name || kept.value !== value))
         throw s3Errors.invalidPart();
       if (part.content.length < SMALLEST_PART && index < named.length - 1) throw s3Errors.tooSmall();
       return part;

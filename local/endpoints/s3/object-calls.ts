@@ -1,5 +1,5 @@
 import type { AwsResponse } from "../protocol/request.ts";
-import { readContent } from "./body.ts";
+import { checksumOf, readContent } from "./body.ts";
 import { emptyAnswer, type S3Call, unquoted, writeCondition, xmlAnswer } from "./call.ts";
 import { s3Errors } from "./errors.ts";
 import { keptHeaders } from "./kept-headers.ts";
@@ -13,6 +13,7 @@ export async function putObject(call: S3Call): Promise<AwsResponse> {
   const { content, checksum } = readContent(request.headers, request.body);
   const object = { content, checksum, headers: keptHeaders(request.headers) };
   const version = await store.put(bucket, key, object, writeCondition(request.headers, key));
+  call.created(bucket, version);
   return emptyAnswer(200, {
     etag: version.etag,
     "x-amz-version-id": version.versionId,
@@ -26,16 +27,18 @@ export async function copyObject(call: S3Call): Promise<AwsResponse> {
   const source = /^\/?([^/]+)\/([^?]+)(?:\?versionId=(.+))?$/.exec(request.headers["x-amz-copy-source"] ?? "");
   if (source === null) throw s3Errors.invalidArgument("x-amz-copy-source", request.headers["x-amz-copy-source"] ?? "");
   const from = { bucket: source[1] ?? "", key: decodeURIComponent(source[2] ?? "") };
-  call.require("s3:GetObject", arn(from));
+  call.require(source[3] === undefined ? "s3:GetObject" : "s3:GetObjectVersion", arn(from));
   call.require("s3:PutObject", arn(call));
   const original = store.find(from.bucket, from.key, source[3] ?? null);
   const replaced = request.headers["x-amz-metadata-directive"] === "REPLACE";
   const headers = replaced ? keptHeaders(request.headers) : original.headers;
-  const object = { content: await store.content(original), checksum: original.checksum, headers };
+  const content = await store.content(original);
+  const wanted = request.headers["x-amz-checksum-algorithm"];
+  const object = { content, checksum: wanted === undefined ? original.checksum : checksumOf(content, wanted), headers };
   const version = await store.put(bucket, key, object, writeCondition(request.headers, key));
   return xmlAnswer(
     "CopyObjectResult",
-    { ETag: version.etag, LastModified: version.lastModified },
+    { ETag: version.etag, LastModified: version.lastModified, ...checksumElements(version) },
     { "x-amz-version-id": version.versionId, "x-amz-copy-source-version-id": original.versionId },
   );
 }
@@ -92,6 +95,14 @@ export function checksumHeaders({ checksum }: Pick<ObjectVersion, "checksum">): 
   if (checksum === null) return {};
   const type = /-\d+$/.test(checksum.value) ? "COMPOSITE" : "FULL_OBJECT";
   return { [`x-amz-checksum-${checksum.name}`]: checksum.value, "x-amz-checksum-type": type };
+}
+
+/** The same as elements of a document: `ChecksumSHA256`. */
+function checksumElements(version: Pick<ObjectVersion, "checksum">): Record<string, string> {
+  const { checksum } = version;
+  if (checksum === null) return {};
+  const type = checksumHeaders(version)["x-amz-checksum-type"] ?? "";
+  return { [`Checksum${checksum.name.toUpperCase()}`]: checksum.value, ChecksumType: type };
 }
 
 function encryptionHeaders({ headers }: ObjectVersion): Record<string, string> {

@@ -22,6 +22,7 @@ const Publish = z.strictObject({
 });
 const Topic = z.strictObject({ TopicArn: z.string() });
 const LONGEST_SUBJECT = 100;
+const LARGEST_MESSAGE_BYTES = 262_144;
 
 /** The topics of the account. What is published stays readable for whoever runs the stack; nothing is sent anywhere. */
 export class Topics implements Service {
@@ -49,6 +50,8 @@ export class Topics implements Service {
         if (Subject !== undefined && Subject.length > LONGEST_SUBJECT) {
           throw new AwsError("InvalidParameter", "Invalid parameter: Subject");
         }
+        if (Buffer.byteLength(Message) > LARGEST_MESSAGE_BYTES)
+          throw new AwsError("InvalidParameter", "Invalid parameter: Message too long");
         const MessageId = randomUUID();
         this.messages.push({
           messageId: MessageId,

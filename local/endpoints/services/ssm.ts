@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { RunCommand } from "../../run-command/service/run-command.ts";
 import { on, operation } from "../protocol/call.ts";
 import type { Service } from "../protocol/request.ts";
+import { complianceAccess, complianceOperations } from "./compliance.ts";
 
 const text = z.string();
 const page = { MaxResults: z.number().optional(), NextToken: text.optional() };
@@ -13,16 +14,23 @@ const Named = z.object({
   Targets: z.array(z.object({ Key: text, Values: z.array(text) })).optional(),
 });
 
-/** Systems Manager: Run Command, its documents and its nodes. */
+/** Systems Manager: Run Command, its documents and its nodes, and their compliance. */
 export function ssmService(
   runCommand: RunCommand,
   { account, region }: { readonly account: string; readonly region: string },
 ): Service {
   const document = (name: string) =>
     name.startsWith("arn:") ? name : `arn:aws:ssm:${region}:${account}:document/${name}`;
+  const compliance = {
+    account,
+    region,
+    tagsOf: (id: string) => runCommand.nodesOf({ InstanceIds: [id], Targets: [] })[0]?.tags,
+  };
   return {
     name: "ssm",
     access: (name, input) => {
+      const complied = complianceAccess(name, input, compliance);
+      if (complied !== undefined) return complied;
       const { DocumentName, Name, InstanceIds = [], Targets = [] } = Named.parse(input);
       const action = `ssm:${name}`;
       if (name === "GetDocument" && Name !== undefined) return [on(action, document(Name))];
@@ -68,6 +76,7 @@ export function ssmService(
       ),
       GetDocument: operation(z.strictObject({ Name: text }), (request) => runCommand.getDocument(request)),
       ListDocuments: operation(z.strictObject(page), (request) => runCommand.listDocuments(request)),
+      ...complianceOperations(compliance),
     },
   };
 }

@@ -1,7 +1,7 @@
 /** A file of a package; its path is absolute, as on the host. */
 export interface SampleFile {
   readonly path: string;
-  readonly content?: string;
+  readonly content?: string | Uint8Array;
   /** Target of a symbolic link; then there is no content. */
   readonly link?: string;
   /** @default 0o644 */

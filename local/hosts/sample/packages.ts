@@ -1,16 +1,24 @@
+import { documented } from "./changelogs.ts";
 import type { SamplePackage } from "./package.ts";
 import { servicePackage } from "./service.ts";
 
 /** What a host has installed from the sample repository at version 1.0-1. */
-export type SampleRole = "plain" | "failing" | "unhealthy";
+export type SampleRole = "plain" | "prepared" | "failing" | "unhealthy";
 
 const PLAIN = ["webapp", "reportd", "metricsd"];
 
 /** Packages installed by name, and so marked manual; libmetrics1 and webapp-common come in as dependencies. */
 export const SAMPLE_ROLES: Readonly<Record<SampleRole, readonly string[]>> = {
   plain: PLAIN,
+  prepared: [...PLAIN, "failing-app", "unhealthy-app"],
   failing: [...PLAIN, "failing-app"],
   unhealthy: [...PLAIN, "unhealthy-app"],
+};
+
+/** What a prepared host has and others lack: with it the new versions of failing-app and unhealthy-app do well. */
+export const PREPARATION: Readonly<Record<string, string>> = {
+  "/etc/failing-app/licence": "granted\n",
+  "/etc/unhealthy-app/reader": "queue format 2\n",
 };
 
 export const OLD = "1.0-1";
@@ -34,7 +42,7 @@ export const SAMPLE_PACKAGES: readonly SamplePackage[] = [
   failingApp(NEW),
   unhealthyApp(OLD),
   unhealthyApp(NEW),
-];
+].map(documented);
 
 function webapp(version: string, settings: string): SamplePackage {
   return servicePackage({
@@ -111,7 +119,7 @@ function library(name: string, version: string): SamplePackage {
   return { name, version, summary: `data of ${name}`, files: [{ path, content: `${name} ${version}\n` }] };
 }
 
-/** Its new postinst migrates state, edits /etc and leaves files about before it fails. */
+/** Its new postinst migrates state, edits /etc and leaves files about before it fails, unless the host is prepared. */
 function failingApp(version: string): SamplePackage {
   const postinst =
     version === OLD
@@ -124,8 +132,11 @@ echo "tuned=yes" > /etc/failing-app/runtime.conf
 chmod 0600 /etc/failing-app/runtime.conf
 install -d /usr/share/failing-app/generated
 echo "half done" > /usr/share/failing-app/generated/index
-echo "failing-app: cannot reach the licence server" >&2
-exit 1`;
+if ! [ -e /etc/failing-app/licence ]; then
+  echo "failing-app: cannot reach the licence server" >&2
+  exit 1
+fi
+mv /var/lib/failing-app/state.migrated /var/lib/failing-app/state`;
   return servicePackage({
     name: "failing-app",
     version,
@@ -136,7 +147,7 @@ exit 1`;
   });
 }
 
-/** Its 2.0 installs without complaint, migrates its state, and then is not healthy. */
+/** Its 2.0 installs without complaint, migrates its state, and then is not healthy, unless the host is prepared. */
 function unhealthyApp(version: string): SamplePackage {
   return servicePackage({
     name: "unhealthy-app",
@@ -146,7 +157,7 @@ function unhealthyApp(version: string): SamplePackage {
     health:
       version === OLD
         ? "test -s /var/lib/unhealthy-app/queue\necho 'unhealthy-app: healthy'\n"
-        : "echo 'unhealthy-app: queue format 2 is not readable' >&2\nexit 1\n",
+        : "test -e /etc/unhealthy-app/reader && exit 0\necho 'unhealthy-app: queue format 2 is not readable' >&2\nexit 1\n",
     scripts: {
       postinst: `#!/bin/sh
 set -e

@@ -1,5 +1,5 @@
 import { NotModelled } from "../document/document.ts";
-import { type DocumentResult, runDocument } from "../document/run-document.ts";
+import { type DocumentResult, runDocument, type StepResult } from "../document/run-document.ts";
 import type { CommandRecord, Invocation } from "./record.ts";
 import { countsAsError, hasEnded, type InvocationDetail } from "./statuses.ts";
 
@@ -13,6 +13,8 @@ export interface DeliveryPorts {
   readonly clock: Clock;
   /** Notes and announces what became of an invocation. */
   changed(invocation: Invocation, detail: InvocationDetail): void;
+  /** A step has ended on a host. */
+  stepEnded(invocation: Invocation, step: StepResult): void;
   log(line: string): void;
 }
 
@@ -67,7 +69,7 @@ async function invoke(command: CommandRecord, invocation: Invocation, ports: Del
 async function answerOf(
   command: CommandRecord,
   invocation: Invocation,
-  { clock, log }: DeliveryPorts,
+  { clock, log, stepEnded }: DeliveryPorts,
 ): Promise<DocumentResult> {
   const { document, request } = command.accepted;
   const { instanceId } = invocation.node;
@@ -81,6 +83,7 @@ async function answerOf(
       signal: invocation.cancel.signal,
       onStep: (step) => {
         invocation.steps = [...invocation.steps, step];
+        stepEnded(invocation, step);
       },
     });
     if (result.status !== "InProgress") return result;

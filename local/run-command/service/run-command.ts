@@ -1,4 +1,5 @@
 import { AwsError, notModelled } from "../../endpoints/aws-error.ts";
+import type { StepResult } from "../document/run-document.ts";
 import { AWS_RUN_SHELL_SCRIPT } from "./aws-documents.ts";
 import { type Clock, deliver } from "./delivery.ts";
 import { Documents, type StoredDocument, stepsOf } from "./documents.ts";
@@ -31,8 +32,17 @@ export interface RunCommandSettings {
   readonly faults?: EventFaults;
   /** Milliseconds after SendCommand during which GetCommandInvocation does not know the command yet. @default 0 */
   readonly visibleAfterMs?: number;
+  /** What somebody beside the host sees; SSM tells of single steps only when the whole document has ended. @default nobody looks */
+  stepEnded?(seen: SeenStep): void;
   /** @default dropped */
   log?(line: string): void;
+}
+
+/** A step of a document that has ended on a host. */
+export interface SeenStep {
+  readonly documentName: string;
+  readonly instanceId: string;
+  readonly step: StepResult;
 }
 
 const PAGE = 50;
@@ -210,6 +220,8 @@ export class RunCommand {
     await deliver(command, {
       clock: this.#settings.clock,
       changed: (invocation, detail) => this.#changeInvocation(command, invocation, detail),
+      stepEnded: ({ node: { instanceId } }, step) =>
+        this.#settings.stepEnded?.({ documentName: command.accepted.document.name, instanceId, step }),
       log: (line) => this.#settings.log?.(line),
     });
     const details = command.invocations.map((one) => one.detail);

@@ -1,0 +1,97 @@
+import { ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { KEYS } from "../../contract/names.ts";
+import { RunReport, type RunRequest } from "../../contract/run.ts";
+import type { Cloud } from "../cloud/cloud.ts";
+import type { Options } from "./options.ts";
+import type { RunEvent } from "./progress.ts";
+import type { Play, StartedRun } from "./scenario.ts";
+import { watchHosts, watchRun } from "./watch.ts";
+
+export interface PlayPorts {
+  readonly cloud: Cloud;
+  readonly options: Options;
+  readonly documentPrefix: string;
+  show(event: RunEvent): void;
+  tell(text: string): void;
+}
+
+/** Lets a scenario act on the standing stack. */
+export function openPlay({ cloud, options, documentPrefix, show, tell }: PlayPorts): Play {
+  let started = 0;
+  watchHosts(cloud, documentPrefix, show);
+  return {
+    cloud,
+    options,
+    tell,
+    start: (request) => {
+      const stamp = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+      const runId = started === 0 ? `local-${stamp}` : `local-${stamp}-${started + 1}`;
+      started++;
+      return startRun(cloud, runId, request, (executionArn) => watchRun(cloud, { executionArn, runId }, show));
+    },
+    put: (Bucket, Key, value) =>
+      asOperator(cloud, async (s3) => {
+        await s3.send(new PutObjectCommand({ Bucket, Key, Body: JSON.stringify(value) }));
+      }),
+    keys: (Bucket, Prefix) =>
+      asOperator(cloud, async (s3) => {
+        const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix }));
+        return Contents.flatMap(({ Key }) => (Key === undefined ? [] : [Key]));
+      }),
+  };
+}
+
+async function asOperator<T>(cloud: Cloud, work: (s3: S3Client) => Promise<T>): Promise<T> {
+  const { region } = cloud.deployment.place;
+  const { credentials } = cloud.operator;
+  const s3 = new S3Client({ endpoint: cloud.url, region, forcePathStyle: true, credentials });
+  try {
+    return await work(s3);
+  } finally {
+    s3.destroy();
+  }
+}
+
+function startRun(cloud: Cloud, runId: string, request: RunRequest, watch: (arn: string) => void): StartedRun {
+  const stateMachineArn = cloud.deployment.outputs.PatchFleetArn ?? "";
+  const { executionArn } = cloud.machines.startExecution({
+    stateMachineArn,
+    name: runId,
+    input: JSON.stringify(request),
+  });
+  const entries: string[] = [];
+  const waiting = new Set<() => void>();
+  cloud.machines.onHistory((notice) => {
+    const entered = notice.event.stateEnteredEventDetails as { name?: string } | undefined;
+    if (notice.executionArn !== executionArn || entered?.name === undefined) return;
+    entries.push(entered.name);
+    for (const look of waiting) look();
+  });
+  watch(executionArn);
+  const ended = cloud.machines.finished(executionArn).then(async (end) => {
+    const text = await cloud.readObject(KEYS.report(runId));
+    if (text === null)
+      throw new Error(`the run ended ${end.status} without a report: ${end.error ?? ""} ${end.cause ?? ""}`);
+    return RunReport.parse(JSON.parse(text));
+  });
+  // Whoever waits for the end hears of it; a scenario that waits for a state first must not end the program.
+  ended.catch(() => {});
+  return {
+    runId,
+    executionArn,
+    ended,
+    entered: (state, times = 1) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          if (entries.filter((name) => name === state).length < times) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+        look();
+        void cloud.machines
+          .finished(executionArn)
+          .then(() => reject(new Error(`run ${runId} ended without ${state} for the ${times}. time`)));
+      }),
+  };
+}

@@ -1,0 +1,9 @@
+import type { Scenario } from "../scenario.ts";
+import { approval } from "./approval.ts";
+import { dryRun } from "./dry-run.ts";
+import { resume } from "./resume.ts";
+import { stop } from "./stop.ts";
+import { usual } from "./usual.ts";
+
+/** Every story that `npm start -- --scenario NAME` can tell. */
+export const SCENARIOS: readonly Scenario[] = [usual, dryRun, approval, stop, resume];
