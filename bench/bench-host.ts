@@ -47,7 +47,7 @@ export class BenchHost {
       contractVersion: 1,
       runId,
       fleet: "bench",
-      step,
+      steps: [step],
       attempt: 1,
       expiresAt: new Date(Date.now() + DEADLINE_MS).toISOString(),
       instanceIds: [this.host.id],

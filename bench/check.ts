@@ -1,3 +1,4 @@
+import { HOST_PATHS } from "../contract/names.ts";
 import { median, type Row } from "./row.ts";
 import type { Stage } from "./stage.ts";
 
@@ -8,9 +9,15 @@ export async function compareCheck(stage: Stage): Promise<Row[]> {
   const host = await stage.host();
   const ours: number[] = [];
   const apt: number[] = [];
+  const kept: number[] = [];
+  const health: number[] = [];
   for (let run = 0; run < RUNS; run++) {
+    // Asked anew: what apt said last is kept while nothing changes.
+    await host.run("rm", ["-f", `${HOST_PATHS.state}/pending.json`]);
     ours.push(await host.time("autopatch-manager.sh", ["show-status", "--format=json"]));
     apt.push(await host.time("apt-get", ["-s", "dist-upgrade"]));
+    kept.push(await host.time("autopatch-manager.sh", ["show-status", "--format=json"]));
+    health.push(await host.time("autopatch-manager.sh", ["show-status", "--health-check", "--quiet"]));
   }
   const status = await host.run("autopatch-manager.sh", ["show-status", "--format=json"]);
   const { pending } = JSON.parse(status.stdout) as { pending: { total: number; problem: string | null } };
@@ -23,7 +30,18 @@ export async function compareCheck(stage: Stage): Promise<Row[]> {
     peer: { name, value },
     aim: { of: "ratio", at: "most", value: limit },
   });
-  const rows = [row("apt-get -s dist-upgrade", median(apt), 1.3)];
+  const alone = (name: string, times: readonly number[]): Row => ({
+    what: name,
+    unit: "ms",
+    ours: median(times),
+    peer: null,
+    aim: null,
+  });
+  const rows = [
+    row("apt-get -s dist-upgrade", median(apt), 1.3),
+    alone("show-status when nothing changed", kept),
+    alone("health check", health),
+  ];
   if (!stage.has("unattended-upgrade")) return rows;
   return [...rows, row("unattended-upgrade --dry-run", await host.time("unattended-upgrade", ["--dry-run"]), 0.2)];
 }

@@ -1,13 +1,18 @@
 import { writeFileSync } from "node:fs";
 import { compareBackup } from "./backup.ts";
 import { compareCheck } from "./check.ts";
+import { measureDaemon } from "./daemon.ts";
 import { compareHashing } from "./hashing.ts";
 import { compareLambdas } from "./lambdas.ts";
 import { BenchUsage, parseBenchOptions } from "./options.ts";
+import { compareRehearsal } from "./rehearsal.ts";
 import { isMet, type Row, ratio } from "./row.ts";
+import { measureSize } from "./size.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { compareStart } from "./start.ts";
+import { compareStatus } from "./status.ts";
 import { formatTable } from "./table.ts";
+import { compareVerify } from "./verify.ts";
 import { compareWindow } from "./window.ts";
 
 type Comparison = (open: () => Promise<Stage>) => Promise<Row[]>;
@@ -16,9 +21,14 @@ type Comparison = (open: () => Promise<Stage>) => Promise<Row[]>;
 const COMPARISONS = {
   check: async (open) => compareCheck(await open()),
   hashing: compareHashing,
+  verify: async (open) => compareVerify(await open()),
   backup: async (open) => compareBackup(await open()),
   window: async (open) => compareWindow(await open()),
+  rehearsal: async (open) => compareRehearsal(await open()),
   start: async (open) => compareStart(await open()),
+  status: async (open) => compareStatus(await open()),
+  daemon: async (open) => measureDaemon(await open()),
+  size: measureSize,
   lambdas: compareLambdas,
 } as const satisfies Record<string, Comparison>;
 
@@ -33,7 +43,13 @@ async function main(): Promise<void> {
     const rows: Row[] = [];
     for (const name of names) {
       say(name);
-      rows.push(...(await COMPARISONS[name](open)));
+      try {
+        rows.push(...(await COMPARISONS[name](open)));
+      } catch (error) {
+        // What the others measured is not lost with it.
+        say(`${name}: ${(error as Error).stack}`);
+        process.exitCode = 1;
+      }
     }
     const skipped = (await stage)?.skipped ?? [];
     process.stdout.write(formatTable(rows, skipped));
