@@ -6,10 +6,12 @@ import { layAgent } from "../../agent/build/layer.ts";
 import type { ExecResult } from "../../agent/host/exec.ts";
 import { decodeResult } from "../../contract/frame.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
-import { DEFAULT_POLICY, encodeRequest, type PatchPolicy, type StepRequest } from "../../contract/request.ts";
+import { DEFAULT_POLICY, encodeRequest, type HostRequest, type PatchPolicy } from "../../contract/request.ts";
 import { StepReport } from "../../contract/step-report.ts";
 import type { StepName } from "../../contract/steps.ts";
 import { defaultCacheFolder, openBase } from "../../local/hosts/base.ts";
+import type { BaseSuite } from "../../local/hosts/base-recipe.ts";
+import type { Seen } from "../../local/hosts/fingerprint.ts";
 import { type Host, type HostOptions, openHosts } from "../../local/hosts/host.ts";
 import { inside, writeInside } from "../../local/hosts/inside.ts";
 import { openSampleRepository, type SampleRepository } from "../../local/hosts/sample/repository.ts";
@@ -24,10 +26,10 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export interface AgentHost {
+/** A host with the agent on it, whatever it lives in. */
+export interface AnyAgentHost {
   readonly id: string;
   readonly root: string;
-  readonly sandbox: Host["sandbox"];
   run(file: string, ...args: string[]): Promise<ExecResult>;
   /** Sends a step as SSM would; HOME and USER are not set. @returns exit code and decoded result */
   step(step: StepName, changes?: Changes): Promise<Answer>;
@@ -38,6 +40,11 @@ export interface AgentHost {
   close(): Promise<void>;
 }
 
+/** A host without a systemd of its own: quick, and enough for most. test/agent/booted.ts has those that boot. */
+export interface AgentHost extends AnyAgentHost {
+  readonly sandbox: Host["sandbox"];
+}
+
 export interface Answer {
   readonly exit: number | null;
   readonly result: StepReport["result"];
@@ -46,13 +53,14 @@ export interface Answer {
 
 export const RUN = "run-1";
 export const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** Nobody answers there: reports stay on the host. */
-const NO_CLOUD =
-  "AWS_REGION=eu-west-3\nAWS_ENDPOINT_URL=http://127.0.0.1:9/\nAWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:9/\n";
+/** Nobody answers there: reports stay on the host. What is typed is not rehearsed unless a test says so. */
+export const NO_CLOUD =
+  "AWS_REGION=eu-west-3\nAUTOPATCH_REHEARSE=off\nAWS_ENDPOINT_URL=http://127.0.0.1:9/\nAWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:9/\n";
 
-export async function openBench(): Promise<Bench> {
+/** @param suite Debian release of the hosts @default "bookworm" */
+export async function openBench(suite: BaseSuite = "bookworm"): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), "autopatch-bench-"));
-  const base = await openBase({ variant: "minimal" });
+  const base = await openBase({ variant: "minimal", suite });
   const repository = await openSampleRepository({ folder: join(folder, "repository"), date: new Date() });
   const agents = join(defaultCacheFolder(), "agents");
   const built = await buildAgent({ outdir: join(folder, "dist"), cacheDir: agents });
@@ -73,7 +81,7 @@ export async function openBench(): Promise<Bench> {
         agentLayer: layer,
         ...options,
       });
-      return agentHost(made);
+      return sandboxHost(made);
     },
     otherRepository: async (date = new Date()) => {
       const other = await openSampleRepository({ folder: join(folder, `other-${others.length}`), date });
@@ -88,37 +96,47 @@ export async function openBench(): Promise<Bench> {
   };
 }
 
-function agentHost(host: Host): AgentHost {
+function sandboxHost(host: Host): AgentHost {
+  const { id, sandbox } = host;
+  // Its root is another one after each reboot, so it is asked for each time.
+  return Object.assign(agentHost({ id, seen: sandbox, close: () => host.close() }), { sandbox });
+}
+
+/** The agent's side of a host. */
+export function agentHost(host: {
+  readonly id: string;
+  readonly seen: Pick<Seen, "root" | "exec">;
+  close(): Promise<void>;
+}): AnyAgentHost {
+  const { id, seen } = host;
   let attempt = 0;
   return {
-    id: host.id,
-    // Another one after each reboot.
+    id,
     get root() {
-      return host.sandbox.root;
+      return seen.root;
     },
-    sandbox: host.sandbox,
-    run: (file, ...args) => host.exec(file, args, { deadlineMs: 60_000, env: { PATH, HOME: "/root" } }),
+    run: (file, ...args) => seen.exec(file, args, { deadlineMs: 180_000, env: { PATH, HOME: "/root" } }),
     step: async (step, changes = {}) => {
-      const request = requestFor(host.id, step, ++attempt, changes);
-      return send(host, step, encodeRequest(request));
+      const request = requestFor(id, step, ++attempt, changes);
+      return send({ id, exec: seen.exec }, step, encodeRequest(request));
     },
     report: (step, runId = RUN) => {
       const path = `${HOST_PATHS.state}/runs/${runId}/${step}-${attempt}.json`;
-      return StepReport.parse(JSON.parse(readFileSync(inside(host.sandbox.root, path), "utf8")));
+      return StepReport.parse(JSON.parse(readFileSync(inside(seen.root, path), "utf8")));
     },
-    read: (path) => readFileSync(inside(host.sandbox.root, path), "utf8"),
-    write: (path, content, mode) => writeInside(host.sandbox.root, path, content, mode),
+    read: (path) => readFileSync(inside(seen.root, path), "utf8"),
+    write: (path, content, mode) => writeInside(seen.root, path, content, mode),
     close: () => host.close(),
   };
 }
 
 /** A request for one host that no wait drags out. */
-export function requestFor(id: string, step: StepName, attempt: number, changes: Changes = {}): StepRequest {
+export function requestFor(id: string, step: StepName, attempt: number, changes: Changes = {}): HostRequest {
   return {
     contractVersion: 1,
     runId: RUN,
     fleet: "web",
-    step,
+    steps: [step],
     attempt,
     expiresAt: new Date(Date.now() + 600_000).toISOString(),
     instanceIds: [id],
@@ -132,7 +150,7 @@ export function requestFor(id: string, step: StepName, attempt: number, changes:
 /** Calls the step program with the very environment the SSM agent gives. */
 export async function send(host: Pick<Host, "id" | "exec">, step: string, request: string): Promise<Answer> {
   const answer = await host.exec(HOST_PATHS.executable, ["step", step, "--request", request], {
-    deadlineMs: 60_000,
+    deadlineMs: 180_000,
     cwd: "/usr/bin",
     env: { PATH, AWS_SSM_INSTANCE_ID: host.id, AWS_SSM_REGION_NAME: "eu-west-3", SSM_COMMAND_ID: "command" },
   });
@@ -141,7 +159,7 @@ export async function send(host: Pick<Host, "id" | "exec">, step: string, reques
   return { exit: answer.exitCode, result: decoded.result, stderr: answer.stderr };
 }
 
-export type Changes = Partial<Omit<StepRequest, "policy">> & { policy?: Partial<PatchPolicy> };
+export type Changes = Partial<Omit<HostRequest, "policy">> & { policy?: Partial<PatchPolicy> };
 
 /** Holds a lock as dpkg does, by fcntl, from a process of the host called perl. */
 export async function holdLock(host: AgentHost, file: string): Promise<{ pid: number; release(): Promise<void> }> {

@@ -10,12 +10,14 @@ test("no exit code means anything to the SSM agent, and none is used twice", () 
 
 test("what may be tampering is never retried", () => {
   expect([...SECURITY_CODES].sort()).toEqual([
+    "fleetLockRefused",
     "hashMismatch",
     "lockInvalid",
     "metadataStale",
     "outsideLock",
     "pathUnsafe",
     "signatureInvalid",
+    "splitView",
   ]);
   for (const code of SECURITY_CODES) expect(FAILURES[code].retryable, code).toBe(false);
 });
@@ -29,7 +31,7 @@ test("an unknown error is our defect, a Failure stays itself", () => {
   });
 });
 
-test("every step has its place in a phase but rollback, and a time-out the SSM agent accepts", () => {
-  expect([...PHASES.prepare, ...PHASES.apply, "rollback"]).toEqual([...STEPS]);
+test("every step has its place in a phase but those that are asked for by themselves, and a time-out the SSM agent accepts", () => {
+  expect([...PHASES.prepare, ...PHASES.apply, ...PHASES.check, "rollback", "upload"]).toEqual([...STEPS]);
   for (const seconds of Object.values(STEP_TIMEOUT_SECONDS)) expect(seconds >= 5 && seconds <= 172_800).toBe(true);
 });

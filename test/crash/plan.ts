@@ -1,4 +1,4 @@
-import { sequence } from "./random.ts";
+import { sequence } from "../../local/simulate/random.ts";
 
 export const PHASES = ["backup", "install", "rollback"] as const;
 export type Phase = (typeof PHASES)[number];

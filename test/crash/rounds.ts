@@ -2,11 +2,11 @@ import { writeLock } from "../../agent/patch/lock-file.ts";
 import { HOST_PATHS } from "../../contract/names.ts";
 import { type Fingerprint, takeFingerprint } from "../../local/hosts/fingerprint.ts";
 import { compareFingerprints } from "../../local/hosts/fingerprint-comparison.ts";
+import { sequence } from "../../local/simulate/random.ts";
 import type { AgentHost, Answer, Bench } from "../agent/bench.ts";
 import { lockUpgrade, outside } from "../agent/patch/adversary.ts";
 import { judge, type State } from "./judge.ts";
 import { PHASES, type Phase, planRound, type RoundPlan } from "./plan.ts";
-import { sequence } from "./random.ts";
 import { processes, strike } from "./strike.ts";
 import { upgradePairs } from "./upgrade.ts";
 
@@ -29,7 +29,7 @@ export interface CrashHost {
   round(seed: number, number: number): Promise<Round>;
 }
 
-/** Sets the host up and goes through all phases once undisturbed, to learn both ends and how long each phase takes. */
+/** Sets the host up and goes through all phases undisturbed, to learn both ends and how long each phase takes. */
 export async function openCrashHost(bench: Bench): Promise<CrashHost> {
   const host = await bench.host();
   const entries = await lockUpgrade(host, upgradePairs());
@@ -45,6 +45,9 @@ export async function openCrashHost(bench: Bench): Promise<CrashHost> {
     if (phase === "install") now = await takeFingerprint(host.sandbox);
   }
   if (now === undefined) throw new Error("the upgrade was never installed");
+  // The first backup stores everything, those of the rounds only what is new.
+  prepare("learned");
+  await undisturbed(host, "backup", "learned", took);
   const ends = { old, new: now };
   const left = compareFingerprints(old, await takeFingerprint(host.sandbox)).differences;
   if (left.length > 0) throw new Error(`the way back, undisturbed: ${JSON.stringify(left.slice(0, 5))}`);
@@ -107,11 +110,11 @@ async function playRound(host: AgentHost, { plan, number, runId, took, ends, cho
   return { ...plan, number, atMs, died, answered, recovered: `${step}: ${words(second)}`, state, wrong };
 }
 
-/** A phase that nothing strikes; remembers what it takes, since that follows the machine's load. */
+/** A phase that nothing strikes; remembers the shortest time it took, since a blow after its end strikes nothing. */
 async function undisturbed(host: AgentHost, phase: Phase, runId: string, took: Record<Phase, number>): Promise<void> {
   const begun = performance.now();
   const { result } = await host.step(phase, { runId });
-  took[phase] = performance.now() - begun;
+  took[phase] = Math.min(took[phase] ?? Number.POSITIVE_INFINITY, performance.now() - begun);
   if (result.outcome !== "succeeded") throw new Error(`${phase} of ${runId}, undisturbed: ${JSON.stringify(result)}`);
 }
 

@@ -17,6 +17,7 @@ export const FAULTS: readonly Fault[] = [
       "crash/crash.test.ts": ["killed in ten random moments"],
       "agent/patch/interrupted.test.ts": ["killed before unpacking", "killed while configuring", "the way back killed"],
       "agent/patch/killed-programs.test.ts": ["install, when /usr/bin/apt-get is killed"],
+      "agent/patch/trial.test.ts": ["a power loss in the middle of dpkg"],
     },
   },
   {
@@ -50,6 +51,7 @@ export const FAULTS: readonly Fault[] = [
         "a failing postrm",
         "a script that does everything a script can",
       ],
+      "agent/patch/adversaries.test.ts": ["nine packages that do not go back", "the same nine, and a tenth"],
     },
   },
   {
@@ -100,8 +102,15 @@ export const FAULTS: readonly Fault[] = [
   {
     number: 9,
     fault: "same version, other hash",
-    expected: "refused and marked as a violation",
-    provenBy: { "agent/patch/moving-mirror.test.ts": ["the same version with another hash"] },
+    expected: "refused and marked as a violation; the fleet's hosts are compared",
+    provenBy: {
+      "agent/patch/moving-mirror.test.ts": ["the same version with another hash"],
+      "agent/patch/split-view.test.ts": [
+        "another Release of the same date",
+        "a version this host saw with other bytes before",
+      ],
+      "lambdas/fleet/split-views.test.ts": ["a wave whose hosts are shown something else than the canary was"],
+    },
   },
   {
     number: 10,
@@ -117,6 +126,7 @@ export const FAULTS: readonly Fault[] = [
         "a source marked trusted=yes",
       ],
       "agent/security/release.test.ts": ["gpgv's status lines > a revoked key"],
+      "agent/security/release-signature.test.ts": ["gpgv: a Release", "sqv: a Release"],
     },
   },
   {
@@ -126,6 +136,8 @@ export const FAULTS: readonly Fault[] = [
     provenBy: {
       "agent/patch/preflight-repositories.test.ts": ["old metadata with a valid signature is stale"],
       "agent/patch/verify.test.ts": ["a Release past its Valid-Until is refused"],
+      "agent/patch/split-view.test.ts": ["a mirror that is some hours behind is no replay"],
+      "agent/security/release-record.test.ts": ["a Release that is an older one", "a Release that is one led back"],
     },
   },
   {
@@ -157,13 +169,20 @@ export const FAULTS: readonly Fault[] = [
         "a server whose time differs says that the clock is ahead",
         "a server whose time differs says that the clock is behind",
       ],
+      "agent/security/fleet-lock.test.ts": ["a fleet lock from the future", "a fleet lock that has expired"],
     },
   },
   {
     number: 15,
     fault: "edited conffile and a debconf question, stdin closed",
     expected: "policy applied, the original back on rollback",
-    provenBy: { "agent/patch/questions.test.ts": ["an edited conffile and a debconf question"] },
+    provenBy: {
+      "agent/patch/questions.test.ts": [
+        "an edited conffile and a debconf question, policy keep",
+        "an edited conffile and a debconf question, policy replace",
+      ],
+      "agent/patch/conffiles.test.ts": ["/etc/app/keep.conf"],
+    },
   },
   {
     number: 16,
@@ -172,6 +191,7 @@ export const FAULTS: readonly Fault[] = [
     provenBy: {
       "agent/patch/download.test.ts": ["held and pinned packages are left out"],
       "agent/patch/plan.test.ts": ["every pending update that is not in the plan has its reason > phased"],
+      "agent/patch/fleet-plan.test.ts": ["of a fleet lock a host gets what it has in an older version"],
     },
   },
   {
@@ -181,6 +201,7 @@ export const FAULTS: readonly Fault[] = [
     provenBy: {
       "agent/patch/moving-mirror.test.ts": ["an extra dependency that the lock does not have"],
       "agent/patch/install-gates.test.ts": ["apt wanting anything but the lock stops it"],
+      "agent/patch/fleet-lock.test.ts": ["a host that would need what the fleet lock does not have"],
       "agent/patch/apt-words.test.ts": ["a simulation is the lock, or each way"],
     },
   },
@@ -188,11 +209,73 @@ export const FAULTS: readonly Fault[] = [
     number: 18,
     fault: "target superseded in mid-rollout",
     expected: "the stored copy, never the latest",
-    provenBy: { "agent/patch/moving-mirror.test.ts": ["superseded after it was locked"] },
+    provenBy: {
+      "agent/patch/moving-mirror.test.ts": ["superseded after it was locked"],
+      "agent/patch/fleet-lock.test.ts": [
+        "superseded in mid-rollout",
+        "download.sh --lock takes what concerns the host",
+      ],
+    },
+  },
+  {
+    number: 19,
+    fault: "the host does not come back from its reboot, or nobody reaches it afterwards",
+    expected: "said to have failed; goes back by itself when it boots",
+    provenBy: {
+      "lambdas/fleet/invocation.test.ts": ["a host that does not come back from its reboot"],
+      "lambdas/misbehaving-hosts.test.ts": [
+        "while it is changed or on trial > a host that is stuck in its reboot",
+        "while it is changed or on trial > a host that is away for its reboot and comes back",
+      ],
+      "agent/patch/trial.test.ts": ["a reboot that the change wants", "a trial that nobody commits ends by itself"],
+      "agent/patch/trial-clock.test.ts": ["a host that boots again and again"],
+    },
+  },
+  {
+    number: 20,
+    fault: "healthy at first, failing minutes later",
+    expected: "the check after the bake catches it; the host goes back, its wave stops the run",
+    provenBy: {
+      "lambdas/misbehaving-hosts.test.ts": [
+        "after the bake > a host that is healthy at first",
+        "after the bake > a host that is terminated",
+        "a wave that stops the run > goes back as a whole when a host fails only after the bake",
+      ],
+      "agent/patch/check.test.ts": ["a host that fails minutes after its commit"],
+    },
+  },
+  {
+    number: 22,
+    fault: "S3 or SSM throttled or denied",
+    expected:
+      "retries with jitter, then fails closed: no backup that is not whole, no host that is said to be what nobody saw",
+    provenBy: {
+      "lambdas/misbehaving-services.test.ts": ["Systems Manager > ", "S3 > "],
+      "lambdas/handlers.test.ts": ["a command is noted before it is sent", "a try that was left open is made again"],
+      "agent/host/backup-upload.test.ts": [
+        "throttling is waited out; when it does not end, or S3 refuses, the backup is not listed",
+        "a large file goes in parts; killed in between, only what is missing is sent, and the object is the file",
+      ],
+    },
+  },
+  {
+    number: 23,
+    fault: "events duplicated, reordered, lost or early",
+    expected: "one execution, and no wait without an end",
+    provenBy: {
+      "lambdas/patch-fleet.test.ts": ["a fleet is patched when events come", "a host that never answers is waited for"],
+      "lambdas/handlers.test.ts": [
+        "an event when",
+        "an event that comes before its results",
+        "called again after its answer was lost",
+        "called again after the command has ended",
+      ],
+      "lambdas/patch-batch.test.ts": ["every state and every branch"],
+    },
   },
   {
     number: 25,
-    fault: "agent killed; request forged, replayed or for another host",
+    fault: "agent killed; request or fleet lock forged, replayed or for another host",
     expected: "resumes from the journal; rejected",
     provenBy: {
       "agent/patch/interrupted.test.ts": ["after a kill the next run's preflight"],
@@ -201,6 +284,12 @@ export const FAULTS: readonly Fault[] = [
         "a request that is not for this host, step or time changes nothing and is answered",
         "a first call that was killed is taken over",
         "the same request twice, and twice at once",
+      ],
+      "agent/security/fleet-lock.test.ts": ["a fleet lock "],
+      "contract/fleet-lock.test.ts": ["a document with"],
+      "lambdas/misbehaving-hosts.test.ts": [
+        "while it is changed or on trial > a host that is killed in its install",
+        "while it is changed or on trial > a host that is answering for another",
       ],
     },
   },
@@ -212,6 +301,11 @@ export const FAULTS: readonly Fault[] = [
       "agent/patch/preflight.test.ts": ["a work folder that somebody else made is refused"],
       "agent/patch/install-gates.test.ts": ["a backup folder that somebody else made first"],
       "agent/host/files.test.ts": ["what somebody else made is refused"],
+      "agent/security/fleet-lock.test.ts": ["a key "],
+      "agent/patch/verify.test.ts": [
+        "a change behind apt's back is refused, marked in the log and kept > a keyring that others may write",
+        "a change behind apt's back is refused, marked in the log and kept > a .deb that others may write",
+      ],
       "agent/build/tmpfiles.test.ts": ["cleaning /var/tmp, as Debian 13 does"],
     },
   },

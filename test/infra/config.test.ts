@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { DEFAULT_SENDING } from "../../contract/environment.ts";
+import { DEFAULT_APPROVAL, DEFAULT_GATES } from "../../contract/gates.ts";
 import { DEFAULT_POLICY } from "../../contract/request.ts";
 import { DEFAULT_WAVES } from "../../contract/run.ts";
 import { readConfig } from "../../infra/config.ts";
@@ -13,13 +14,22 @@ const DEFAULTS = {
   fleet: "default",
   documentPrefix: "",
   tag: { key: "AutoPatchEnabled", value: "true" },
+  environment: "dev",
+  gates: DEFAULT_GATES,
+  approval: DEFAULT_APPROVAL,
+  schedules: [],
+  fleetLockDays: 45,
+  keepPoolDays: 730,
   waves: DEFAULT_WAVES,
   policy: DEFAULT_POLICY,
   sending: DEFAULT_SENDING,
-  waitSliceSeconds: 300,
-  pauseSeconds: 5,
+  waitSliceSeconds: 900,
   batchesAtOnce: 20,
   keepRunsDays: 400,
+  instanceMetrics: false,
+  dashboard: true,
+  alarmDiskGigabytes: 10,
+  alarmUpdateDays: 7,
   keepLogsDays: 365,
 };
 
@@ -52,9 +62,20 @@ test.each([
     { documentPrefix: "Prod" },
     "context autopatch: documentPrefix is \"Prod\": empty, or letters, digits and '-' that end in '-'",
   ],
+  [{ slackSecrt: "x" }, "context autopatch: unknown key slackSecrt, did you mean slackSecret?"],
+  [{ alarmUpdateDays: 8 }, "context autopatch: alarmUpdateDays is 8: Too big: expected number to be <=7"],
   [7, "context autopatch: the configuration is 7: Invalid input: expected object, received number"],
 ])("refuses %j by name", (config, message) => {
   expect(() => readConfig(config)).toThrow(message);
+});
+
+test("the address of a webhook, put where its secret's name belongs, is refused and not repeated", () => {
+  const address = "https://hooks.slack.com/services/T0/B0/hush";
+
+  expect(() => readConfig({ slackSecret: address })).toThrow(
+    "context autopatch: slackSecret is not the ARN or the name of a secret in Secrets Manager; never the webhook's address itself",
+  );
+  expect(() => readConfig({ slackSecret: address })).not.toThrow("hush");
 });
 
 test("a file is read, and named when it is wrong", () => {

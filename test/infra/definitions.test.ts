@@ -31,7 +31,10 @@ describe.each(["PatchFleet", "PatchBatch"])("%s", (name) => {
     const result = validate(definition);
 
     expect({ errors: result.errorsText("\n"), valid: result.isValid }).toEqual({ errors: "", valid: true });
-    expect(machines.get(name)).toMatchObject({ QueryLanguage: "JSONata", StartAt: "Begin" });
+    expect(machines.get(name)).toMatchObject({
+      QueryLanguage: "JSONata",
+      StartAt: name === "PatchFleet" ? "Begin" : "Phase",
+    });
   });
 
   test("no task is left without a way on when it fails", () => {
@@ -39,42 +42,32 @@ describe.each(["PatchFleet", "PatchBatch"])("%s", (name) => {
 
     const uncaught = tasks.filter(([, { Catch }]) => Catch?.at(-1)?.ErrorEquals[0] !== "States.ALL");
 
-    expect(tasks.length).toBeGreaterThan(4);
+    expect(tasks.length).toBeGreaterThan(3);
     expect(uncaught.map(([id]) => id)).toEqual([]);
   });
 });
 
-const AFTER: readonly [string, string, string, string, string][] = [
-  ["Preflight", "DownloadDispatch", "BatchDone", "BatchBroken", "PreflightPause"],
-  ["Download", "VerifyDispatch", "BatchDone", "BatchBroken", "DownloadPause"],
-  ["Verify", "BatchDone", "BatchDone", "BatchBroken", "VerifyPause"],
-  ["Backup", "InstallDispatch", "RollbackNeeded", "TakeAllBack", "BackupPause"],
-  ["Install", "ValidateDispatch", "RollbackNeeded", "TakeAllBack", "InstallPause"],
-  ["Validate", "CommitDispatch", "RollbackNeeded", "TakeAllBack", "ValidatePause"],
-  ["Commit", "RollbackNeeded", "RollbackNeeded", "TakeAllBack", "CommitPause"],
-  ["Rollback", "RollbackEnded", "RollbackEnded", "BatchBroken", "RollbackPause"],
-];
+test.each([
+  ["Prepare", undefined, "BatchBroken"],
+  ["Apply", "ApplyVerdict", "TakeAllBack"],
+  ["Commit", "RollbackNeeded", "TakeAllBack"],
+  ["Check", "RollbackNeeded", "BatchBroken"],
+  ["Rollback", "RollbackEnded", "BatchBroken"],
+])("%s waits a slice at a time, and goes on or breaks where it should", (command, next, broken) => {
+  const state = statesOf("PatchBatch")[command];
+  expect([state?.TimeoutSeconds, state?.Next]).toEqual([120, next]);
+  expect(state?.Catch?.map(({ ErrorEquals, Next }) => [ErrorEquals[0], Next])).toEqual([
+    ["States.Timeout", command],
+    ["States.ALL", broken],
+  ]);
+});
 
-test.each(AFTER)(
-  "after %s a batch goes on, ends, breaks and waits where it should",
-  (step, on, nobody, broken, pause) => {
-    const states = statesOf("PatchBatch");
-
-    expect(states[`${step}Verdict`]?.Choices).toEqual([
-      { Condition: "{% $verdict = 'pending' %}", Next: pause },
-      { Condition: "{% $verdict = 'proceed' %}", Next: on },
-      { Condition: "{% $verdict = 'nobodyLeft' %}", Next: nobody },
-    ]);
-    expect(states[pause]?.Next).toBe(`${step}Await`);
-    expect(states[`${step}Await`]?.TimeoutSeconds).toBe(120);
-    expect(states[`${step}Await`]?.Catch?.map(({ ErrorEquals, Next }) => [ErrorEquals[0], Next])).toEqual([
-      ["States.Timeout", `${step}Collect`],
-      ["States.ALL", broken],
-    ]);
-    for (const part of ["Dispatch", "Collect"])
-      expect(states[`${step}${part}`]?.Catch?.map(({ Next }) => Next)).toEqual([broken]);
-  },
-);
+test("hosts that got through what applies are committed, and without any the batch rolls back what it must", () => {
+  expect(statesOf("PatchBatch").ApplyVerdict?.Choices).toEqual([
+    { Condition: "{% $verdict = 'proceed' %}", Next: "Commit" },
+    { Condition: "{% $verdict = 'nobodyLeft' %}", Next: "RollbackNeeded" },
+  ]);
+});
 
 test("whatever breaks PatchFleet is reported before it fails", () => {
   const states = statesOf("PatchFleet");
@@ -82,10 +75,17 @@ test("whatever breaks PatchFleet is reported before it fails", () => {
 
   expect(Object.fromEntries(broken)).toEqual({
     Plan: "Report",
+    Gate: "Report",
     Prepare: "Report",
     AssessPrepare: "Report",
+    Approval: "Report",
     Apply: "Report",
     AssessApply: "Report",
+    PromoteLock: "Report",
+    FillPool: "Report",
+    CheckBaked: "Report",
+    AssessBaked: "Report",
+    RollBackWave: "Report",
     Report: "Unreported",
     Notify: "Unreported",
   });

@@ -1,7 +1,9 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { stepDocument } from "../../infra/constructs/step-documents.ts";
+import { OrderedOperation } from "../../contract/operations.ts";
+import { commandDocument } from "../../infra/constructs/command-documents.ts";
+import { operationContent } from "../../infra/constructs/operation-documents.ts";
 import { synthesised } from "./assembly.ts";
 
 const stack = synthesised();
@@ -28,42 +30,31 @@ test("the data bucket is encrypted, versioned, closed, and outlives the stack", 
     },
   });
   const policies = JSON.stringify(stack.ofType("AWS::S3::BucketPolicy"));
-  expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(2);
+  expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(3);
 });
 
-test("a step's document runs the agent itself, with one anchored parameter", () => {
-  expect(stepDocument("install")).toEqual({
-    schemaVersion: "2.2",
-    description: "AutoPatch: install on this host",
-    parameters: {
-      request: {
-        type: "String",
-        description: "One step request in base64url",
-        allowedPattern: "^[A-Za-z0-9_-]{1,12000}$",
-      },
+test("a command's document runs the agent itself, step by step, with one anchored parameter", () => {
+  const step = (name: string, timeoutSeconds: string) => ({
+    action: "aws:runShellScript",
+    name,
+    inputs: {
+      timeoutSeconds,
+      runCommand: [`exec /usr/lib/autopatch/autopatch step ${name} --request '{{ request }}'`],
     },
-    mainSteps: [
-      {
-        action: "aws:runShellScript",
-        name: "install",
-        inputs: {
-          timeoutSeconds: "3600",
-          runCommand: ["exec /usr/lib/autopatch/autopatch step install --request '{{ request }}'"],
-        },
-      },
-    ],
+  });
+  expect(commandDocument("apply")).toEqual({
+    schemaVersion: "2.2",
+    description: "AutoPatch: apply on this host",
+    parameters: {
+      request: { type: "String", description: "One request in base64url", allowedPattern: "^[A-Za-z0-9_-]{1,12000}$" },
+    },
+    mainSteps: [step("backup", "1800"), step("install", "3600"), step("reboot", "1200"), step("validate", "900")],
   });
   const names = stack.ofType("AWS::SSM::Document").map(([, { Properties }]) => Properties.Name);
-  expect(names).toEqual([
-    "AutoPatch-Preflight",
-    "AutoPatch-Download",
-    "AutoPatch-Verify",
-    "AutoPatch-Backup",
-    "AutoPatch-Install",
-    "AutoPatch-Validate",
-    "AutoPatch-Commit",
-    "AutoPatch-Rollback",
-  ]);
+  const commands = names.filter((name) => !/-Run/.test(String(name)));
+  expect(commands).toEqual(
+    ["Prepare", "Apply", "Commit", "Check", "Rollback", "Upload"].map((name) => `AutoPatch-${name}`),
+  );
 });
 
 test("the rule hears the end of our commands, tries again, and keeps what it could not deliver", () => {
@@ -79,6 +70,20 @@ test("the rule hears the end of our commands, tries again, and keeps what it cou
   ]);
 });
 
+test("an operation's document takes nothing: no word of the caller's can become part of its line", () => {
+  expect(operationContent("auto-update")).toMatchObject({
+    parameters: {},
+    mainSteps: [
+      {
+        name: "auto-update",
+        inputs: { runCommand: ["exec /usr/local/bin/autopatch-manager.sh auto-update --install --backup"] },
+      },
+    ],
+  });
+  for (const operation of OrderedOperation.options)
+    expect(JSON.stringify(operationContent(operation))).not.toMatch(/\{\{|\$|`/);
+});
+
 test("every Lambda is one self-contained module on Node 24, arm64, below 800 kB", () => {
   const functions = stack.ofType("AWS::Lambda::Function");
   const bundles = readdirSync(stack.folder).filter((name) => name.startsWith("asset."));
@@ -86,7 +91,7 @@ test("every Lambda is one self-contained module on Node 24, arm64, below 800 kB"
   expect(
     new Set(functions.map(([, { Properties: p }]) => [p.Runtime, p.Architectures, p.Handler].flat().join(" "))),
   ).toEqual(new Set(["nodejs24.x arm64 index.handler"]));
-  expect([functions.length, bundles.length]).toEqual([8, 8]);
+  expect([functions.length, bundles.length]).toEqual([13, 13]);
   for (const bundle of bundles) {
     expect(readdirSync(join(stack.folder, bundle))).toEqual(["index.mjs"]);
     expect(statSync(join(stack.folder, bundle, "index.mjs")).size).toBeLessThan(800_000);

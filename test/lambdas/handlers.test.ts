@@ -24,22 +24,48 @@ const handler = async (name: string) =>
 const logged = () => vi.mocked(console.log).mock.calls.map(([line]) => JSON.parse(String(line)) as unknown);
 
 const ITEM = { runId: "run-1", wave: 1, batch: 0, instanceIds: ["i-00000002", "i-00000003"] };
-const COLLECT = {
+const DISPATCH = {
   item: ITEM,
-  step: "install",
+  command: "commit",
+  attempt: 1,
+  taskToken: "token",
+  instanceIds: ITEM.instanceIds,
+  toRollBack: ["i-00000004"],
+};
+const SENT_KEY = KEYS.sentCommand("run-1", 1, 0, "commit", 1);
+const SENT = {
+  item: ITEM,
+  command: "commit",
   attempt: 1,
   commandId: "c-1",
   deadline: "2100-01-01T00:00:00.000Z",
   instanceIds: ITEM.instanceIds,
   undeliverable: [],
-  toRollBack: [],
+  toRollBack: ["i-00000004"],
+  dryRun: false,
 };
 const invocation = (id: string, Output: string, StatusDetails = "Success") => ({
   InstanceId: id,
   Status: StatusDetails,
   StatusDetails,
-  CommandPlugins: [{ ResponseCode: 0, ResponseStartDateTime: 1_767_322_800, Output }],
+  CommandPlugins: [
+    { Name: "commit", Status: StatusDetails, ResponseCode: 0, ResponseStartDateTime: 1_767_322_800, Output },
+  ],
 });
+const line = (id: string) => encodeResult(said("commit", "ok", { instanceId: id }));
+/** Both hosts have answered. */
+const ended = () =>
+  wire.calls.set("ListCommandInvocations", () => ({
+    CommandInvocations: ITEM.instanceIds.map((id) => invocation(id, `${line(id)}\n`)),
+  }));
+const answered = () => {
+  const answers: { taskToken: unknown; output: unknown }[] = [];
+  wire.calls.set("SendTaskSuccess", ({ taskToken, output }) => {
+    answers.push({ taskToken, output: JSON.parse(String(output)) });
+  });
+  return answers;
+};
+const PROCEED = { verdict: "proceed", instanceIds: ITEM.instanceIds, toRollBack: ["i-00000004"] };
 
 test("a message that does not fit is refused by name, before anything is called", async () => {
   const plan = await handler("plan");
@@ -70,6 +96,8 @@ test("planning again gives what was planned first, though the fleet has changed"
   const keys = (wave: number) => ({
     prepare: `runs/run-1/waves/${wave}/prepare.json`,
     apply: `runs/run-1/waves/${wave}/apply.json`,
+    check: `runs/run-1/waves/${wave}/check.json`,
+    rollback: `runs/run-1/waves/${wave}/rollback.json`,
   });
   expect(answer).toEqual({
     runId: "run-1",
@@ -107,6 +135,9 @@ test("hosts are found over all pages", async () => {
       ? { InstanceInformationList: [page(2)], NextToken: "more" }
       : { InstanceInformationList: [page(1)] };
   });
+  wire.calls.set("DescribeAutoScalingInstances", () => {
+    return "<DescribeAutoScalingInstancesResponse><DescribeAutoScalingInstancesResult><AutoScalingInstances/></DescribeAutoScalingInstancesResult></DescribeAutoScalingInstancesResponse>";
+  });
 
   await plan({ executionName: "run-2", request: { waves: { canary: 2 } } });
 
@@ -117,17 +148,13 @@ test("hosts are found over all pages", async () => {
 
 test("one host that SSM refuses does not keep the command from the others", async () => {
   const dispatch = await handler("dispatch");
-  const sent: unknown[] = [];
+  const asked: unknown[] = [];
   wire.calls.set("SendCommand", (input) => {
-    sent.push(input.InstanceIds);
+    asked.push(input.InstanceIds);
     if ((input.InstanceIds as string[]).includes("i-00000003")) throw new WireError("InvalidInstanceId");
     const [text = ""] = (input.Parameters as Record<string, string[]>)[REQUEST_PARAMETER] ?? [];
-    expect(decodeRequest(text)).toMatchObject({
-      runId: "run-1",
-      step: "install",
-      dryRun: false,
-      policy: SNAPSHOT.policy,
-    });
+    const steps = ["commit"];
+    expect(decodeRequest(text)).toMatchObject({ runId: "run-1", steps, dryRun: false, policy: SNAPSHOT.policy });
     return { Command: { CommandId: "c-1" } };
   });
   wire.calls.set("DescribeInstanceInformation", () => ({
@@ -137,10 +164,17 @@ test("one host that SSM refuses does not keep the command from the others", asyn
     ],
   }));
 
-  const answer = await dispatch({ item: ITEM, step: "install", attempt: 1, instanceIds: ITEM.instanceIds });
+  await dispatch(DISPATCH);
 
-  expect(answer).toEqual({ commandId: "c-1", deadline: expect.any(String), undeliverable: ["i-00000003"] });
-  expect(sent).toEqual([ITEM.instanceIds, ["i-00000002"]]);
+  expect(wire.json(SENT_KEY)).toEqual({
+    ...SENT,
+    sentAt: expect.any(String),
+    deadline: expect.any(String),
+    undeliverable: ["i-00000003"],
+    refusals: { "i-00000003": "undeliverable" },
+  });
+  expect(wire.json(KEYS.token("c-1"))).toEqual({ taskToken: "token", sent: SENT_KEY });
+  expect(asked).toEqual([ITEM.instanceIds, ["i-00000002"]]);
 });
 
 test("when no host is left, nothing is sent, nobody waits, and all are undeliverable", async () => {
@@ -148,18 +182,17 @@ test("when no host is left, nothing is sent, nobody waits, and all are undeliver
     throw new WireError("InvalidInstanceId");
   });
   wire.calls.set("DescribeInstanceInformation", () => ({ InstanceInformationList: [] }));
-  const answered: unknown[] = [];
-  wire.calls.set("SendTaskSuccess", (input) => void answered.push(input));
+  const answers = answered();
 
-  const sent = (await (
-    await handler("dispatch")
-  )({ item: ITEM, step: "install", attempt: 1, instanceIds: ITEM.instanceIds })) as object;
-  await (await handler("await"))({ commandId: "none", taskToken: "token" });
-  const collected = await (await handler("collect"))({ ...COLLECT, ...sent });
+  await (await handler("dispatch"))(DISPATCH);
 
-  expect(sent).toMatchObject({ commandId: "none", undeliverable: ITEM.instanceIds });
-  expect(answered).toEqual([{ taskToken: "token", output: "{}" }]);
-  expect(collected).toEqual({ verdict: "nobodyLeft", instanceIds: [], toRollBack: ITEM.instanceIds });
+  const toRollBack = ["i-00000004", ...ITEM.instanceIds];
+  expect(answers).toEqual([{ taskToken: "token", output: { verdict: "nobodyLeft", instanceIds: [], toRollBack } }]);
+  expect(wire.json(SENT_KEY)).toMatchObject({
+    commandId: null,
+    undeliverable: ITEM.instanceIds,
+    refusals: { "i-00000002": "hostGone", "i-00000003": "hostGone" },
+  });
 });
 
 test("a refusal that no host explains is passed on", async () => {
@@ -171,44 +204,116 @@ test("a refusal that no host explains is passed on", async () => {
   }));
   const dispatch = await handler("dispatch");
 
-  await expect(
-    dispatch({ item: ITEM, step: "install", attempt: 1, instanceIds: ITEM.instanceIds }),
-  ).rejects.toMatchObject({ name: "AccessDeniedException" });
+  await expect(dispatch(DISPATCH)).rejects.toMatchObject({ name: "AccessDeniedException" });
+  expect(wire.json(SENT_KEY)).toMatchObject({ commandId: null, undeliverable: [], sending: "refused" });
 });
 
-test("a token is parked, and left alone while a host is still at work", async () => {
+test.each<[string, readonly WireError[], string]>([
+  ["refused", [new WireError("ThrottlingException")], "refused"],
+  ["without an answer", [new WireError("InternalServerError", 500)], "underWay"],
+  [
+    "without an answer, then refused",
+    [new WireError("InternalServerError", 500), new WireError("ThrottlingException")],
+    "underWay",
+  ],
+])("a command is noted before it is sent; %s, that is noted too", async (_name, errors, sending) => {
+  const notes: unknown[] = [];
+  let sends = 0;
+  wire.calls.set("SendCommand", () => {
+    notes.push(wire.json(SENT_KEY));
+    throw errors[Math.min(sends++, errors.length - 1)];
+  });
+  const dispatch = await handler("dispatch");
+
+  await expect(dispatch(DISPATCH)).rejects.toThrow();
+
+  expect(notes[0]).toMatchObject({ commandId: null, instanceIds: ITEM.instanceIds, sending: "underWay" });
+  expect(wire.json(SENT_KEY)).toMatchObject({ sending });
+});
+
+test("a try that was left open is made again, and stays open when SSM then refuses it", async () => {
+  wire.objects.set(SENT_KEY, JSON.stringify({ ...SENT, commandId: null, sending: "underWay" }));
+  const dispatch = await handler("dispatch");
+  wire.calls.set("SendCommand", () => {
+    throw new WireError("AccessDeniedException");
+  });
+  wire.calls.set("DescribeInstanceInformation", () => ({
+    InstanceInformationList: ITEM.instanceIds.map((InstanceId) => ({ InstanceId, PingStatus: "Online" })),
+  }));
+  await expect(dispatch(DISPATCH)).rejects.toThrow();
+  const refused = wire.json(SENT_KEY);
+  wire.calls.set("SendCommand", () => ({ Command: { CommandId: "c-1" } }));
+  await dispatch(DISPATCH);
+
+  expect(refused).toMatchObject({ sending: "underWay" });
+  expect(wire.json(SENT_KEY)).toMatchObject({ commandId: "c-1" });
+  expect(wire.json(SENT_KEY)).not.toHaveProperty("sending");
+});
+
+test("called again after its answer was lost, it sends nothing a second time and waits with the new token", async () => {
+  wire.objects.set(SENT_KEY, JSON.stringify(SENT));
   wire.calls.set("ListCommandInvocations", () => ({
-    CommandInvocations: [invocation("i-00000002", ""), invocation("i-00000003", "", "InProgress")],
+    CommandInvocations: [invocation("i-00000002", line("i-00000002")), invocation("i-00000003", "", "InProgress")],
   }));
 
-  await (await handler("await"))({ commandId: "c-1", taskToken: "token" });
+  await (await handler("dispatch"))({ ...DISPATCH, taskToken: "another" });
 
-  expect(wire.json(KEYS.token("c-1"))).toEqual({ taskToken: "token" });
+  expect(wire.json(KEYS.token("c-1"))).toEqual({ taskToken: "another", sent: SENT_KEY });
+  expect(wire.log).not.toContain("SendCommand");
   expect(wire.log).not.toContain("SendTaskSuccess");
 });
 
+test("called again after the command has ended, it answers for the event that nobody heard", async () => {
+  wire.objects.set(SENT_KEY, JSON.stringify(SENT));
+  ended();
+  const answers = answered();
+
+  await (await handler("dispatch"))({ ...DISPATCH, taskToken: "another" });
+
+  expect(answers).toEqual([{ taskToken: "another", output: PROCEED }]);
+});
+
+const parked = () => {
+  wire.objects.set(SENT_KEY, JSON.stringify(SENT));
+  wire.objects.set(KEYS.token("c-1"), JSON.stringify({ taskToken: "token", sent: SENT_KEY }));
+};
+
 test.each([
   ["nobody has parked a token", false, undefined, "nobody waits yet"],
-  ["it wakes the batch", true, undefined, "woken"],
+  ["it tells the batch", true, undefined, "told"],
   ["the wait is over", true, "TaskTimedOut", "nobody waits any more"],
   ["the token was used", true, "InvalidToken", "nobody waits any more"],
   ["the execution is gone", true, "TaskDoesNotExist", "nobody waits any more"],
-])("an event when %s", async (_when, parked, refusal, message) => {
-  if (parked) wire.objects.set(KEYS.token("c-1"), '{"taskToken":"token"}');
+])("an event when %s", async (_when, isParked, refusal, message) => {
+  if (isParked) parked();
+  ended();
   wire.calls.set("SendTaskSuccess", () => {
     if (refusal !== undefined) throw new WireError(refusal);
   });
 
   const answer = await (await handler("on-event"))({
-    detail: { "command-id": "c-1", status: "Success", "document-name": "AutoPatch-Install" },
+    detail: { "command-id": "c-1", status: "Success", "document-name": "AutoPatch-Commit" },
   });
 
   expect(answer).toBeNull();
   expect(logged()).toEqual([{ commandId: "c-1", status: "Success", message }]);
 });
 
+test("an event that comes before its results can be seen wakes nobody", async () => {
+  parked();
+  wire.calls.set("ListCommandInvocations", () => ({
+    CommandInvocations: [invocation("i-00000002", line("i-00000002")), invocation("i-00000003", "", "InProgress")],
+  }));
+
+  await (await handler("on-event"))({ detail: { "command-id": "c-1", status: "Success" } });
+
+  expect(logged()).toEqual([{ commandId: "c-1", status: "Success", message: "not every result is there yet" }]);
+  expect(wire.log).not.toContain("SendTaskSuccess");
+});
+
 test("an event that cannot be handled fails, so that it is delivered again", async () => {
-  wire.objects.set(KEYS.token("c-1"), '{"taskToken":"token"}');
+  parked();
+  ended();
   wire.calls.set("SendTaskSuccess", () => {
     throw new WireError("KmsAccessDeniedException");
   });
@@ -220,7 +325,7 @@ test("an event that cannot be handled fails, so that it is delivered again", asy
 });
 
 test("results are read over all pages; a cut line is read again in full", async () => {
-  const line = (id: string) => encodeResult(said("install", "ok", { instanceId: id }));
+  parked();
   const cut = line("i-00000003").slice(0, 100);
   wire.calls.set("ListCommandInvocations", ({ NextToken }) =>
     NextToken === undefined
@@ -230,34 +335,21 @@ test("results are read over all pages; a cut line is read again in full", async 
         }
       : { CommandInvocations: [invocation("i-00000003", cut)] },
   );
-  wire.calls.set("GetCommandInvocation", ({ InstanceId }) => ({
-    StandardOutputContent: `${line(String(InstanceId))}\n`,
+  wire.calls.set("GetCommandInvocation", ({ InstanceId, PluginName }) => ({
+    StandardOutputContent: PluginName === "commit" ? `${line(String(InstanceId))}\n` : "",
   }));
+  const answers = answered();
 
-  const answer = await (await handler("collect"))({ ...COLLECT, toRollBack: ["i-00000004"] });
+  await (await handler("on-event"))({ detail: { "command-id": "c-1", status: "Success" } });
 
-  expect(answer).toEqual({ verdict: "proceed", instanceIds: ITEM.instanceIds, toRollBack: ["i-00000004"] });
-  expect(wire.json(KEYS.stepResults("run-1", 1, 0, "install", 1))).toEqual({
-    step: "install",
+  expect(answers).toEqual([{ taskToken: "token", output: PROCEED }]);
+  expect(wire.json(KEYS.commandResults("run-1", 1, 0, "commit", 1))).toEqual({
+    command: "commit",
     attempt: 1,
     commandId: "c-1",
-    results: ITEM.instanceIds.map((instanceId) => ({ instanceId, result: said("install", "ok", { instanceId }) })),
+    results: ITEM.instanceIds.map((instanceId) => ({ instanceId, steps: [said("commit", "ok", { instanceId })] })),
   });
   expect(wire.log.filter((call) => call === "GetCommandInvocation")).toHaveLength(1);
-});
-
-test("while a host may still answer, nothing is written", async () => {
-  wire.calls.set("ListCommandInvocations", () => ({
-    CommandInvocations: [
-      invocation("i-00000002", encodeResult(said("install", "ok", { instanceId: "i-00000002" }))),
-      invocation("i-00000003", "", "InProgress"),
-    ],
-  }));
-
-  const answer = await (await handler("collect"))(COLLECT);
-
-  expect(answer).toEqual({ verdict: "pending", instanceIds: ITEM.instanceIds, toRollBack: [] });
-  expect([...wire.objects.keys()]).toEqual([KEYS.snapshot("run-1")]);
 });
 
 test("a run that was never planned cannot be assessed, and the message says so", async () => {

@@ -1,31 +1,53 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { StepResult } from "../../contract/envelope.ts";
 import { encodeResult } from "../../contract/frame.ts";
 import { REQUEST_PARAMETER } from "../../contract/names.ts";
-import { decodeRequest } from "../../contract/request.ts";
-import type { StepName } from "../../contract/steps.ts";
+import { decodeRequest, type HostRequest } from "../../contract/request.ts";
+import type { CommandName, StepName } from "../../contract/steps.ts";
+import { ended, isAbsent, MISBEHAVIOURS, type Misbehaviour, misbehaved, type PluginSeen } from "./misbehaviour.ts";
 import { type Said, said } from "./results.ts";
 import { type Wire, WireError } from "./wire.ts";
 
-/** How a host behaves: by step what it says, `silent` for no answer ever, `gone` when it cannot be reached any more. */
+/** How a host behaves: by step what it says, or how it misbehaves. */
 export interface FakeHost {
   readonly instanceId: string;
   readonly name: string;
-  readonly says?: Partial<Record<StepName, Said | "silent" | "gone">>;
+  readonly says?: Partial<Record<StepName, Said | Misbehaviour>>;
   readonly online?: boolean;
+  /** Availability Zone, as its Auto Scaling group knows it. */
+  readonly zone?: string;
+  /** Key of its report of a step, as it would have put it into the bucket. */
+  readonly reportKeys?: Partial<Record<StepName, string>>;
+  /** What its answer to a step says otherwise than usual. */
+  readonly data?: Partial<Record<StepName, Readonly<Record<string, unknown>>>>;
+}
+
+interface Seen {
+  readonly InstanceId: string;
+  readonly Status: string;
+  readonly StatusDetails: string;
+  readonly CommandPlugins: readonly PluginSeen[];
 }
 
 interface Command {
   readonly id: string;
-  readonly step: StepName;
-  readonly invocations: readonly Record<string, unknown>[];
+  readonly name: CommandName;
+  readonly invocations: readonly Seen[];
+  /** A step of it takes a long time. */
+  readonly late: boolean;
   ended: boolean;
 }
+
+/** How much longer a host takes that is late. */
+const LATE = 40;
 
 /** Run Command with hosts that say what a test tells them to, each answer in the frame and shape of the real one. */
 export class FakeHosts {
   readonly sent: Command[] = [];
   readonly #hosts: readonly FakeHost[];
   readonly #endings: Promise<void>[] = [];
+  /** Hosts that SSM does not reach, and why; one that is gone stays so. */
+  readonly #absent = new Map<string, "gone" | "offline" | "untagged">();
 
   /**
    * @param lastsMs how long every step takes
@@ -34,10 +56,11 @@ export class FakeHosts {
   constructor(hosts: readonly FakeHost[], wire: Wire, lastsMs: number, ended: (commandId: string) => Promise<void>) {
     this.#hosts = hosts;
     wire.calls.set("DescribeInstanceInformation", ({ Filters }) => this.#describe(Filters as Filter[]));
+    wire.calls.set("DescribeAutoScalingInstances", () => this.#zones());
     wire.calls.set("SendCommand", (input) => {
       const command = this.#send(input);
       this.sent.push(command);
-      this.#endings.push(this.#end(command, lastsMs, ended));
+      this.#endings.push(this.#end(command, command.late ? lastsMs * LATE : lastsMs, ended));
       return { Command: { CommandId: command.id } };
     });
     wire.calls.set("ListCommandInvocations", ({ CommandId }) => {
@@ -47,15 +70,20 @@ export class FakeHosts {
         CommandInvocations: command?.invocations.map((done) => (command.ended ? done : { ...done, ...running })) ?? [],
       };
     });
-    wire.calls.set("GetCommandInvocation", () => {
-      throw new WireError("InvocationDoesNotExist");
+    wire.calls.set("GetCommandInvocation", ({ CommandId, InstanceId, PluginName }) => {
+      const invocation = this.sent
+        .find(({ id }) => id === CommandId)
+        ?.invocations.find((one) => one.InstanceId === InstanceId);
+      const plugin = invocation?.CommandPlugins.find(({ Name }) => Name === PluginName);
+      if (plugin === undefined) throw new WireError("InvocationDoesNotExist");
+      return { StandardOutputContent: plugin.whole };
     });
   }
 
-  /** Steps in the order they were sent, each with its hosts. */
+  /** Commands in the order they were sent, each with its hosts. */
   story(): string[] {
     return this.sent.map(
-      ({ step, invocations }) => `${step} ${invocations.map(({ InstanceId }) => String(InstanceId).at(-1)).join("")}`,
+      ({ name, invocations }) => `${name} ${invocations.map(({ InstanceId }) => InstanceId.at(-1)).join("")}`,
     );
   }
 
@@ -74,34 +102,72 @@ export class FakeHosts {
     const ids = input.InstanceIds as string[];
     const [text = ""] = (input.Parameters as Record<string, string[]>)[REQUEST_PARAMETER] ?? [];
     const request = decodeRequest(text);
-    const { step, runId, attempt, dryRun } = request;
-    if (ids.some((id) => this.#says(id, step) === "gone")) throw new WireError("InvalidInstanceId");
-    const invocations = ids.map((InstanceId) => {
+    const name = String(input.DocumentName).replace(/^.*-/, "").toLowerCase() as CommandName;
+    const says = ids.flatMap((id) => request.steps.map((step) => ({ id, what: this.#says(id, step) })));
+    for (const id of ids) if (this.#absent.get(id) !== "gone") this.#absent.delete(id);
+    for (const { id, what } of says) if (isAbsent(what)) this.#absent.set(id, what);
+    const absences = ids.map((id) => this.#absent.get(id));
+    if (absences.includes("untagged")) throw new WireError("AccessDeniedException");
+    if (absences.some((why) => why !== undefined)) throw new WireError("InvalidInstanceId");
+    const invocations = ids.map((id) => this.#invocation(id, request));
+    for (const { id, what } of says) if (what === "dies") this.#absent.set(id, "gone");
+    const late = says.some(({ what }) => what === "late");
+    return { id: `command-${this.sent.length + 1}`, name, invocations, late, ended: false };
+  }
+
+  /** The host goes on as long as its steps pass; those after that print nothing. */
+  #invocation(InstanceId: string, { steps, runId, attempt, dryRun }: HostRequest): Seen {
+    const CommandPlugins: PluginSeen[] = [];
+    let status = "Success";
+    let reached = true;
+    for (const step of steps) {
       const what = this.#says(InstanceId, step);
-      if (what === "silent" || what === "gone")
-        return { InstanceId, Status: "InProgress", StatusDetails: "InProgress", CommandPlugins: [] };
-      const result = said(step, what, { instanceId: InstanceId, runId, attempt, dryRun });
-      const bad = result.outcome === "failed" || result.outcome === "blocked";
-      const Output = `${encodeResult(result)}\n----------ERROR-------\nlogs of ${step}\n`;
-      return {
-        InstanceId,
-        Status: bad ? "Failed" : "Success",
-        StatusDetails: bad ? "Failed" : "Success",
-        CommandPlugins: [{ Name: step, ResponseCode: bad ? 10 : 0, ResponseStartDateTime: 1_767_322_800, Output }],
-      };
-    });
-    return { id: `command-${this.sent.length + 1}`, step, invocations, ended: false };
+      const over = { instanceId: InstanceId, runId, attempt, dryRun };
+      const plugin = reached ? this.#step(step, what, over) : ended(step, "", 0);
+      if (plugin === null) return { InstanceId, Status: "InProgress", StatusDetails: "InProgress", CommandPlugins: [] };
+      CommandPlugins.push(plugin);
+      if (plugin.StatusDetails !== "Success") status = plugin.StatusDetails;
+      reached &&= passes(step, what, over);
+    }
+    const Status = status === "Success" || status === "Failed" ? status : "TimedOut";
+    return { InstanceId, Status, StatusDetails: status, CommandPlugins };
+  }
+
+  #step(step: StepName, what: Said | Misbehaviour, over: NonNullable<Parameters<typeof said>[2]>): PluginSeen | null {
+    if (isMisbehaviour(what)) return misbehaved(what, said(step, "ok", over));
+    const result = this.#answer(step, what, over);
+    const bad = result.outcome === "failed" || result.outcome === "blocked";
+    return ended(step, `${encodeResult(result)}\n`, bad ? 10 : 0);
+  }
+
+  #answer(step: StepName, what: Said, over: NonNullable<Parameters<typeof said>[2]>): StepResult {
+    const host = this.#hosts.find((one) => one.instanceId === over.instanceId);
+    const result = said(step, what, { ...over, reportKey: host?.reportKeys?.[step] ?? null });
+    return "data" in result ? { ...result, data: { ...result.data, ...host?.data?.[step] } } : result;
   }
 
   #says(instanceId: string, step: StepName) {
     return this.#hosts.find((host) => host.instanceId === instanceId)?.says?.[step] ?? defaultOf(step);
   }
 
+  #zones(): string {
+    const members = this.#hosts
+      .filter(({ zone }) => zone !== undefined)
+      .map(
+        ({ instanceId, zone }) =>
+          `<member><InstanceId>${instanceId}</InstanceId><AvailabilityZone>${zone}</AvailabilityZone></member>`,
+      );
+    const list = `<AutoScalingInstances>${members.join("")}</AutoScalingInstances>`;
+    return `<DescribeAutoScalingInstancesResponse><DescribeAutoScalingInstancesResult>${list}</DescribeAutoScalingInstancesResult></DescribeAutoScalingInstancesResponse>`;
+  }
+
   #describe(filters: readonly Filter[]) {
     const ids = filters.find(({ Key }) => Key === "InstanceIds")?.Values;
-    const found = this.#hosts.filter(({ instanceId, says }) => {
-      const gone = this.sent.length > 0 && Object.values(says ?? {}).includes("gone");
-      return !gone && (ids === undefined || ids.includes(instanceId));
+    const byTag = filters.some(({ Key }) => Key.startsWith("tag:"));
+    const found = this.#hosts.filter(({ instanceId }) => {
+      const absent = this.#absent.get(instanceId);
+      if (absent === "gone" || (absent === "untagged" && byTag)) return false;
+      return ids === undefined || ids.includes(instanceId);
     });
     return {
       InstanceInformationList: found.map(({ instanceId, name, online = true }) => ({
@@ -110,7 +176,7 @@ export class FakeHosts {
         PlatformType: "Linux",
         PlatformName: "Debian GNU/Linux",
         PlatformVersion: "12",
-        PingStatus: online ? "Online" : "ConnectionLost",
+        PingStatus: online && this.#absent.get(instanceId) !== "offline" ? "Online" : "ConnectionLost",
         LastPingDateTime: 1_767_322_800,
       })),
     };
@@ -120,6 +186,18 @@ export class FakeHosts {
 interface Filter {
   readonly Key: string;
   readonly Values: readonly string[];
+}
+
+/** Whether a step's entry is a misbehaviour. */
+function isMisbehaviour(what: Said | Misbehaviour): what is Misbehaviour {
+  return (MISBEHAVIOURS as readonly string[]).includes(what);
+}
+
+/** Whether the agent goes on to the next step. It knows what it did, whatever became of its answer. */
+function passes(step: StepName, what: Said | Misbehaviour, over: Parameters<typeof said>[2]): boolean {
+  if (isMisbehaviour(what)) return !["stuck", "killed", "garbage", "deaf"].includes(what);
+  const result: StepResult = said(step, what, over);
+  return result.outcome === "succeeded" || result.outcome === "rebootRequired";
 }
 
 /** A host that was asked to roll back and was told nothing else has nothing to undo. */

@@ -3,7 +3,7 @@ import { synthesised } from "../infra/assembly.ts";
 import type { FakeHost } from "./hosts.ts";
 import { type Events, openWire, runFleet } from "./run-fleet.ts";
 
-const stack = synthesised({ waitSliceSeconds: 20, pauseSeconds: 1 });
+const stack = synthesised({ waitSliceSeconds: 60 });
 let close: () => Promise<void>;
 beforeAll(async () => {
   close = await openWire();
@@ -25,16 +25,8 @@ const host = (n: number, says: Says = {}): FakeHost => ({
 const five = (over: Record<number, Says> = {}) => [1, 2, 3, 4, 5].map((n) => host(n, over[n]));
 const outcomes = (run: Awaited<ReturnType<typeof runFleet>>) => run.report?.hosts.map(({ outcome }) => outcome);
 
-const CANARY = ["preflight 1", "download 1", "verify 1", "backup 1", "install 1", "validate 1", "commit 1"];
-const REST = [
-  "preflight 2345",
-  "download 2345",
-  "verify 2345",
-  "backup 2345",
-  "install 2345",
-  "validate 2345",
-  "commit 2345",
-];
+const CANARY = ["prepare 1", "apply 1", "commit 1", "check 1"];
+const REST = ["prepare 2345", "apply 2345", "commit 2345"];
 
 test.each<Events>(["once", "twice", "lost", "early"])("a fleet is patched when events come %s", async (events) => {
   const run = await runFleet(stack, { hosts: five(), events });
@@ -45,9 +37,24 @@ test.each<Events>(["once", "twice", "lost", "early"])("a fleet is patched when e
     story: [...CANARY, ...REST],
   });
   expect(run.report?.sentence).toBe("5 of 5 hosts committed.");
-  // Each of the fourteen commands woke its batch, by its event or by the look that await takes; lost ones leave it to the wait's end.
+  // Each command's token was answered once its end was seen: by its event, else by the look when the wait's slice was over.
   const answers = run.wire.log.filter((call) => call === "SendTaskSuccess").length;
-  if (events !== "lost") expect(answers).toBeGreaterThanOrEqual(14);
+  expect(answers).toBeGreaterThanOrEqual(7);
+});
+
+test("a batch of fifty hosts costs six calls of Systems Manager and eight transitions; its check after the bake two and four", async () => {
+  const hosts = Array.from({ length: 51 }, (_, n) => ({
+    ...host(1),
+    instanceId: `i-${String(n + 1).padStart(8, "0")}`,
+  }));
+  const run = await runFleet(stack, { hosts, request: { waves: { steps: [1] } } });
+
+  const calls = (name: string) => run.wire.log.filter((call) => call === name).length;
+  expect(run.report?.sentence).toBe("51 of 51 hosts committed.");
+  // Two batches: the canary's, which bakes and is checked, and that of the fifty.
+  expect(["SendCommand", "ListCommandInvocations", "GetCommandInvocation"].map(calls)).toEqual([7, 7, 0]);
+  expect([run.transitions["run-1-w1-b0-prepare"], run.transitions["run-1-w1-b0-apply"]]).toEqual([2, 6]);
+  expect(run.transitions["run-1-w0-b0-check"]).toBe(4);
 });
 
 test("hosts that fail are put back, within the budget the rest is committed, and the report says which", async () => {
@@ -56,16 +63,7 @@ test("hosts that fail are put back, within the budget the rest is committed, and
 
   const run = await runFleet(stack, { hosts: five({ 3: failing, 4: unhealthy }) });
 
-  expect(run.story.slice(CANARY.length)).toEqual([
-    "preflight 2345",
-    "download 2345",
-    "verify 2345",
-    "backup 2345",
-    "install 2345",
-    "validate 245",
-    "commit 25",
-    "rollback 34",
-  ]);
+  expect(run.story.slice(CANARY.length)).toEqual(["prepare 2345", "apply 2345", "commit 25", "rollback 34"]);
   expect([run.status, run.report?.outcome, outcomes(run)]).toEqual([
     "SUCCEEDED",
     "partial",
@@ -88,7 +86,7 @@ test("hosts that fail are put back, within the budget the rest is committed, and
 test("a canary that fails stops the run: the others are never asked anything", async () => {
   const run = await runFleet(stack, { hosts: five({ 1: { validate: "unhealthy", rollback: "ok" } }) });
 
-  expect(run.story).toEqual([...CANARY.slice(0, 6), "rollback 1"]);
+  expect(run.story).toEqual(["prepare 1", "apply 1", "rollback 1"]);
   expect([run.status, run.error, run.cause]).toEqual([
     "FAILED",
     "RunStopped",
@@ -101,26 +99,40 @@ test("a canary that fails stops the run: the others are never asked anything", a
 test("a host that prepares badly is not applied to, and one with nothing to do leaves quietly", async () => {
   const run = await runFleet(stack, { hosts: five({ 2: { preflight: "diskTooFull" }, 5: { download: "nothing" } }) });
 
-  expect(run.story.slice(CANARY.length)).toEqual([
-    "preflight 2345",
-    "download 345",
-    "verify 34",
-    "backup 34",
-    "install 34",
-    "validate 34",
-    "commit 34",
-  ]);
+  expect(run.story.slice(CANARY.length)).toEqual(["prepare 2345", "apply 34", "commit 34"]);
   expect(outcomes(run)).toEqual(["committed", "unchanged", "committed", "committed", "nothingToDo"]);
 });
 
-test("a host that cannot be reached for one command costs only itself", async () => {
-  const run = await runFleet(stack, { hosts: five({ 3: { install: "gone" } }) });
+test("a host whose change fails in its rehearsal never enters the window, and counts against the budget", async () => {
+  const run = await runFleet(stack, { hosts: five({ 3: { rehearse: "maintainerScriptFailed" } }) });
 
-  expect(run.story.slice(CANARY.length + 4)).toEqual(["install 245", "validate 245", "commit 245", "rollback 3"]);
+  expect(run.story.slice(CANARY.length)).toEqual(["prepare 2345", "apply 245", "commit 245"]);
+  expect(outcomes(run)).toEqual(["committed", "committed", "unchanged", "committed", "committed"]);
+  expect(run.report?.hosts[2]?.failure).toMatchObject({ step: "rehearse", code: "maintainerScriptFailed" });
+  expect(run.report?.waves[1]?.verdicts.map(({ phase, decision, reason }) => [phase, decision, reason])).toEqual([
+    ["prepare", "continue", "3 of 4 hosts got through, 1 failed (budget 2)"],
+    ["apply", "continue", "3 of 4 hosts got through, 1 failed (budget 2)"],
+  ]);
+});
+
+test("a host that cannot be reached for one command costs only itself", async () => {
+  const run = await runFleet(stack, { hosts: five({ 3: { backup: "offline" } }) });
+
+  expect(run.story.slice(CANARY.length + 1)).toEqual(["apply 245", "commit 245"]);
   expect(run.report?.hosts[2]).toMatchObject({
-    // It came back for the rollback, and said that there was nothing to undo.
+    // It never got the command, so it is as it was.
     outcome: "unchanged",
-    failure: { step: "install", code: "undeliverable" },
+    failure: { step: "backup", code: "undeliverable" },
+  });
+});
+
+test("a host that cannot be reached to commit goes back", async () => {
+  const run = await runFleet(stack, { hosts: five({ 3: { commit: "offline", rollback: "ok" } }) });
+
+  expect(run.story.slice(CANARY.length + 1)).toEqual(["apply 2345", "commit 245", "rollback 3"]);
+  expect(run.report?.hosts[2]).toMatchObject({
+    outcome: "rolledBack",
+    failure: { step: "commit", code: "undeliverable" },
   });
 });
 
@@ -130,42 +142,42 @@ test("a host that never answers is waited for until the deadline, then counts as
 
   const run = await runFleet(stack, {
     hosts: five({ 4: { install: "silent" } }),
-    before: (name, { step, instanceIds }) => {
-      const waiting = name === "collect" && step === "install" && (instanceIds as string[]).length === 4;
-      if (waiting && ++looks === 3) vi.setSystemTime(Date.now() + 3 * 3_600_000);
+    before: (name, { command, item }) => {
+      const waiting = name === "dispatch" && command === "apply" && (item as { wave: number }).wave === 1;
+      if (waiting && ++looks === 4) vi.setSystemTime(Date.now() + 6 * 3_600_000);
     },
   });
   vi.useRealTimers();
 
-  expect(looks).toBe(3);
-  expect(run.report?.hosts[3]).toMatchObject({ outcome: "inDoubt", failure: { step: "install", code: "noAnswer" } });
-  expect(run.story.slice(-3)).toEqual(["validate 235", "commit 235", "rollback 4"]);
+  expect(looks).toBe(4);
+  expect(run.report?.hosts[3]).toMatchObject({ outcome: "inDoubt", failure: { step: "backup", code: "noAnswer" } });
+  expect(run.story.slice(-3)).toEqual(["apply 2345", "commit 235", "rollback 4"]);
   expect(outcomes(run)).toEqual(["committed", "committed", "committed", "inDoubt", "committed"]);
 });
 
 test("when the machinery breaks in mid-apply, every host on its way is asked to go back before the batch fails", async () => {
   const broken = (name: string, payload: Readonly<Record<string, unknown>>) => {
-    if (name === "collect" && payload.step === "validate" && (payload.instanceIds as string[]).length > 1)
+    if (name === "dispatch" && payload.command === "commit" && (payload.instanceIds as string[]).length > 1)
       throw new TypeError("a defect");
   };
   const says: Says = { rollback: "ok" };
 
   const run = await runFleet(stack, { hosts: five({ 2: says, 3: says, 4: says, 5: says }), before: broken });
 
-  expect(run.story.slice(CANARY.length + 4)).toEqual(["install 2345", "validate 2345", "rollback 2345"]);
+  expect(run.story.slice(CANARY.length + 1)).toEqual(["apply 2345", "rollback 2345"]);
   expect([run.status, run.error]).toEqual(["FAILED", "RunStopped"]);
   expect(outcomes(run)).toEqual(["committed", "rolledBack", "rolledBack", "rolledBack", "rolledBack"]);
 });
 
-test("when a step breaks while it prepares, nothing is applied and the run says so", async () => {
+test("when the machinery breaks while it prepares, nothing is applied and the run says so", async () => {
   const run = await runFleet(stack, {
     hosts: five(),
-    before: (name, { step }) => {
-      if (name === "dispatch" && step === "download") throw new TypeError("a defect");
+    before: (name) => {
+      if (name === "dispatch") throw new TypeError("a defect");
     },
   });
 
-  expect(run.story).toEqual(["preflight 1"]);
+  expect(run.story).toEqual([]);
   expect([run.status, run.error, outcomes(run)]).toEqual(["FAILED", "RunStopped", Array(5).fill("unchanged")]);
 });
 
@@ -222,7 +234,8 @@ test("without eligible hosts nothing is sent, and that is no success", async () 
 test("a dry run goes the same way, does not bake, and plans", async () => {
   const run = await runFleet(stack, { hosts: five(), request: { dryRun: true } });
 
-  expect(run.story).toEqual([...CANARY, ...REST]);
+  // Nothing was committed that could be checked.
+  expect(run.story).toEqual([...CANARY.slice(0, 3), ...REST]);
   expect([run.report?.dryRun, run.report?.outcome, outcomes(run), run.report?.sentence]).toEqual([
     true,
     "succeeded",
@@ -244,6 +257,7 @@ test("the fleet's metrics go out under the seed's names", async () => {
     ["AutoPatch/Operations", "TotalPackages", [216, 216], dimension],
     ["AutoPatch/Operations", "BackupCount", [1, 1], dimension],
     ["AutoPatch/Operations", "DiskUsagePercent", [41.5, 41.5], dimension],
+    ["AutoPatch/Operations", "LastUpdateAgeSeconds", [0, 0], dimension],
     ["AutoPatch/Operations/Security", "SecurityViolations", [0, 0], dimension],
   ]);
 });

@@ -8,13 +8,17 @@ export const FIGURES = { totalPackages: 215, backupCount: 1, diskUsagePercent: 4
 /** What each step says when it goes well. */
 const DATA: Readonly<Record<StepName, Record<string, unknown>>> = {
   preflight: { release: "bookworm", architecture: "amd64", pending: 2, downloadBytes: 1000, figures: FIGURES },
-  download: { lockDigest: SHA, packages: 2, removals: 0, security: 1, bytes: 1000, critical: [] },
+  download: { lockDigest: SHA, packages: 2, removals: 0, security: 1, bytes: 1000, cves: 2, critical: [] },
   verify: { lockDigest: SHA, packages: 2, releases: 3 },
+  rehearse: { lockDigest: SHA, possible: true, reason: null, paths: 12, tests: 1, wayBack: "identical" },
   backup: { backupId: "backup_20260102T030405Z", paths: 10, bytes: 5000 },
   install: { lockDigest: SHA, packages: 2, removals: 0, conffilesKept: 0 },
+  reboot: { rebooted: false, reasons: 0 },
   validate: { checks: 3 },
   commit: { backupId: "backup_20260102T030405Z", figures: { ...FIGURES, totalPackages: 216 } },
-  rollback: { backupId: "backup_20260102T030405Z", identical: true, differences: 0, restored: 10 },
+  check: { checks: 3 },
+  upload: { backups: ["backup_20260103T020000Z"], sent: 3, known: 1, bytes: 47_000_000 },
+  rollback: { backupId: "backup_20260102T030405Z", identical: true, differences: 0, restored: 10, reopenedCves: 2 },
 };
 
 export type Said = "ok" | "nothing" | "blocked" | "reboot" | "different" | `${FailureCode}` | `${FailureCode}, undone`;

@@ -26,6 +26,7 @@ const entry = (path: string): BackupEntry => ({
   uid: 0,
   gid: 0,
   mtime: "1",
+  pack: 0,
   size: 1,
   sha256: "0".repeat(64),
 });
@@ -36,12 +37,15 @@ function plan(
   absent: string[] = [],
 ) {
   const manifest: Manifest = {
-    format: 1,
+    format: 2,
     id: "backup_20260101T000000Z",
     runId: "r",
+    kind: "change" as const,
+    machine: null,
     lockDigest: null,
     createdAt: "2026-01-01T00:00:00.000Z",
-    archive: { file: "files.tar.zst", format: "pax tar, zstd", bytes: 1 },
+    scannedAt: "2026-01-01T00:00:00.000Z",
+    packs: [],
     state: { packages: [], autoMarks: [], holds: [] },
     statusDigest: "0".repeat(64),
     changing: ["webapp"],

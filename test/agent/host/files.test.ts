@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ownFolder, readOwn, writeOwn } from "../../../agent/host/files.ts";
+import { ownFolder, readOwn, readTrusted, requireOwnPath, writeOwn } from "../../../agent/host/files.ts";
 
 let root: string;
 beforeEach(() => {
@@ -65,6 +65,42 @@ describe("what somebody else made is refused", () => {
     expect(() => readOwn({ root }, "/link")).toThrow(unsafe("/link is a link"));
     expect(() => readOwn({ root }, "/folder")).toThrow(unsafe("/folder is not a file"));
     expect(() => readOwn({ root }, "/open")).toThrow(unsafe("/open is writable by others (mode 0646)"));
+  });
+
+  test("a folder of the agent's that others may write to, or a link in its place, spoils all that lies in it", () => {
+    ownFolder({ root }, "/var/tmp/autopatch/archives");
+    writeOwn({ root }, "/var/tmp/autopatch/archives/a", "mine");
+    chmodSync(join(root, "var/tmp/autopatch"), 0o777);
+    const found = unsafe("/var/tmp/autopatch is writable by others (mode 0777)");
+    expect(() => readOwn({ root }, "/var/tmp/autopatch/archives/a")).toThrow(found);
+    expect(() => writeOwn({ root }, "/var/tmp/autopatch/archives/a", "mine")).toThrow(found);
+    expect(() => ownFolder({ root }, "/var/tmp/autopatch/archives")).toThrow(found);
+    mkdirSync(join(root, "var/tmp/elsewhere"), { mode: 0o700 });
+    symlinkSync(join(root, "var/tmp/elsewhere"), join(root, "var/tmp/autopatch_backups"));
+    const link = unsafe("/var/tmp/autopatch_backups is a link");
+    expect(() => ownFolder({ root }, "/var/tmp/autopatch_backups/backup_1")).toThrow(link);
+    expect(() => readOwn({ root }, "/var/tmp/autopatch_backups/backup_1/manifest.json")).toThrow(link);
+  });
+
+  test("a keyring or a source may be reached by a link and written by root's group, and by nobody else", () => {
+    writeFileSync(join(root, "keyring"), "key");
+    symlinkSync("keyring", join(root, "link"));
+    chmodSync(join(root, "keyring"), 0o644);
+    expect(readTrusted({ root }, "/link").toString()).toBe("key");
+    chmodSync(join(root, "keyring"), 0o646);
+    expect(() => readTrusted({ root }, "/link")).toThrow(unsafe("/link is writable by others (mode 0646)"));
+    expect(() => readTrusted({ root }, "/")).toThrow(unsafe("/ is not a file"));
+  });
+
+  test("a file in a folder that others may write to could be anybody's; a sticky folder is none of those", () => {
+    mkdirSync(join(root, "open/below"), { recursive: true });
+    expect(() => requireOwnPath({ root }, "/open/below/key")).not.toThrow();
+    chmodSync(join(root, "open"), 0o777);
+    expect(() => requireOwnPath({ root }, "/open/below/key")).toThrow(
+      unsafe("/open is writable by others (mode 0777)"),
+    );
+    chmodSync(join(root, "open"), 0o1777);
+    expect(() => requireOwnPath({ root }, "/open/below/key")).not.toThrow();
   });
 
   test("a folder below a link is not made", () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { divideRestarts } from "../../../agent/host/restart-services.ts";
 import { parseShown, parseUnits, staleServices } from "../../../agent/host/services.ts";
 
 test("systemctl's lists, by their names", () => {
@@ -20,7 +21,11 @@ test("after a rollback those are restarted that started during the change or sto
   );
 
   expect(units[0]).toEqual({ name: "nginx.service", type: "notify", state: "active", activeSinceMs: 5_000 });
-  expect(staleServices(units, 4_000)).toEqual(["nginx.service", "ssh.service"]);
-  // Booted since: everything is younger than the change, and only what is down is started.
-  expect(staleServices(units, -1)).toEqual(["ssh.service"]);
+  const stale = staleServices(units, 4_000);
+  expect(stale).toEqual(["nginx.service", "dbus.service", "amazon-ssm-agent.service", "ssh.service"]);
+  expect(divideRestarts(stale, null)).toEqual({
+    now: ["nginx.service", "ssh.service"],
+    later: ["amazon-ssm-agent.service"],
+    left: ["dbus.service"],
+  });
 });

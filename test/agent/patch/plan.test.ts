@@ -88,6 +88,8 @@ test("a plan has every change with its bytes, sorted, and what the host needs mo
         origin: "Debian:12/stable",
         security: false,
         critical: true,
+        cves: [],
+        cvesIncomplete: false,
       },
       {
         name: "zlib1g",
@@ -100,6 +102,8 @@ test("a plan has every change with its bytes, sorted, and what the host needs mo
         origin: "Debian-Security:12/stable-security",
         security: true,
         critical: false,
+        cves: null,
+        cvesIncomplete: false,
       },
     ],
     removals: [
@@ -162,6 +166,16 @@ describe("every pending update that is not in the plan has its reason", () => {
     ["held", { policies: [two], held: ["a1"] }, "held"],
     ["held with its architecture", { policies: [two], held: ["a1:i386"] }, "held"],
     ["phased", { policies: [two], details: details(20) }, "phased"],
+    [
+      "phased by priority, as apt 2.2 does it",
+      { policies: [policy("a1", "1", "1", ["2", 1], ["1", 500])], details: details(20) },
+      "phased",
+    ],
+    [
+      "of priority 1 for another reason",
+      { policies: [policy("a1", "1", "1", ["2", 1], ["1", 500])], details: details(100) },
+      undefined,
+    ],
     ["phased to everyone, but kept back", { policies: [two], details: details(100) }, "unresolved"],
     ["in need of a removal", { policies: [two], fullSimulation: full }, "needsRemoval"],
     ["kept back", { policies: [two] }, "unresolved"],

@@ -43,6 +43,34 @@ test.each(["auto-update", "full-update"] as const)(
   },
 );
 
+test("what needs a removal waits for full-update, which names both; no source is edited", async () => {
+  const host = await bench.host();
+  const folder = mkdtempSync(join(tmpdir(), "autopatch-conflict-"));
+  const [reportd] = SAMPLE_PACKAGES.filter((p) => p.name === "reportd" && p.version === NEW);
+  if (reportd === undefined) throw new Error("no sample");
+  // metricsd's new version needs libmetrics1 no longer.
+  const conflicting = { ...reportd, version: "3.0-1", fields: { Conflicts: "libmetrics1" } };
+  const other = await openSampleRepository({ folder, date: new Date(), packages: [conflicting] });
+  host.write("/etc/apt/keyrings/other.gpg", readFileSync(other.keyring));
+  const line = `deb [signed-by=/etc/apt/keyrings/other.gpg] ${other.url} stable main\n`;
+  host.write("/etc/apt/sources.list", line);
+  const deb822 = host.read("/etc/apt/sources.list.d/autopatch-sample.sources");
+  await host.step("preflight");
+  const careful = await plan(host, { operation: "auto-update", critical: ["reportd"] });
+  const full = await host.step("download", { runId: "run-2", dryRun: true, policy: { operation: "full-update" } });
+  const planned = host.report("download", "run-2").plan;
+  await other.close();
+  expect(careful.locked).toEqual([`metricsd ${NEW}`, `webapp ${NEW}`, `webapp-common ${NEW}`]);
+  expect(careful.leftOut).toEqual(["reportd 3.0-1 needsRemoval"]);
+  expect(careful.messages.reportd).toBe("needs the removal of libmetrics1: full-update does it");
+  expect(full.result).toMatchObject({ data: { packages: 4, removals: 1, critical: [] } });
+  expect(planned?.removals).toEqual([{ name: "libmetrics1", architecture: "all", version: OLD }]);
+  expect(planned?.packages.map((p) => `${p.name} ${p.version}`)).toContain("reportd 3.0-1");
+  expect(host.read("/etc/apt/sources.list")).toBe(line);
+  expect(host.read("/etc/apt/sources.list.d/autopatch-sample.sources")).toBe(deb822);
+  await host.close();
+});
+
 test("what is denied is not installed either: the closed world is the lock, and the rest goes in", async () => {
   const host = await bench.host();
   const policy = { deny: ["webapp*"] };

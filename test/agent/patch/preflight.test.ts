@@ -154,7 +154,7 @@ describe("what keeps a host from being patched is named", () => {
     await host.run("chmod", "0600", HOST_PATHS.config);
     expect(wrong.result).toMatchObject({ outcome: "failed", code: "configurationInvalid" });
     expect("message" in wrong.result && wrong.result.message).toMatch(
-      /^\/etc\/autopatch\/autopatch\.conf: line 2: unknown key AUTOPATCH_COLOUR\. .*; line 1: AUTOPATCH_LOG_LEVEL=loud: /,
+      /^\/etc\/autopatch\/autopatch\.conf: line 1: AUTOPATCH_LOG_LEVEL=loud: .*; line 2: unknown key AUTOPATCH_COLOUR, /,
     );
     expect(wrong.exit).toBe(3);
     expect(open.result).toMatchObject({ outcome: "failed", code: "pathUnsafe" });

@@ -58,6 +58,21 @@ test("an upgrade is committed, and a rollback after it leaves the host as it was
   expect(comparison.otherTimes.filter((path) => !LOCK_FILES.includes(path))).toEqual([]);
 });
 
+test("an application that wrote into its folders meanwhile keeps what it wrote, and the rollback is identical", async () => {
+  const host = await lockedHost();
+  const [folder, left] = ["/var/lib/jenkins/workspace", "/var/lib/jenkins/workspace/console.log"];
+  host.write(`${folder}/before`, "build 1\n");
+  await host.run("touch", "--date=2020-01-01", folder);
+
+  await done(host, "backup");
+  await done(host, "install");
+  host.write(left, "build 2\n");
+  const { result } = await host.step("rollback");
+
+  expect(result).toMatchObject({ outcome: "succeeded", data: { identical: true, differences: 0 } });
+  expect([host.read(left), host.read(`${folder}/before`)]).toEqual(["build 2\n", "build 1\n"]);
+});
+
 test("a failing postinst is named, and the host is as it was before the step answers", async () => {
   const host = await lockedHost("failing");
   const before = await takeFingerprint(host.sandbox);

@@ -94,6 +94,18 @@ describe("a change behind apt's back is refused, marked in the log and kept", ()
       code: "signatureInvalid",
       message: /_InRelease: it is signed by a key that is not in its source's keyring, [0-9A-F]{16}/,
     },
+    "a keyring that others may write": {
+      file: onHost(KEYRING),
+      change: (file) => chmodSync(file, 0o666),
+      code: "pathUnsafe",
+      message: /autopatch-sample\.gpg is writable by others \(mode 0666\)/,
+    },
+    "a .deb that others may write": {
+      file: onHost(DEB),
+      change: (file) => chmodSync(file, 0o666),
+      code: "hashMismatch",
+      message: /webapp_2\.0-1_all\.deb belongs to user 0 or is writable by others/,
+    },
     "a .deb that is not in the lock": {
       file: onHost(`${HOST_PATHS.archives}/extra_1_all.deb`),
       change: (file) => writeFileSync(file, "extra"),

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EXIT } from "../../../contract/failures.ts";
 import { HOST_PATHS } from "../../../contract/names.ts";
 import { inside } from "../../../local/hosts/inside.ts";
 import { type AgentHost, type Bench, openBench } from "../bench.ts";
@@ -122,3 +123,18 @@ test("a user that is not root is told so", async () => {
       "autopatch: the agent does not run as root: the agent runs as user 65534: run it with sudo, or through SSM\n  run it with sudo, or through SSM (notRoot)\n",
   });
 });
+
+test.each(["--install", "--enable", "--disable", "--uninstall", "--status"])(
+  "manage-daemon %s where systemd does not run says what else can be done, and writes nothing",
+  async (flag) => {
+    const answer = await host.run("autopatch-manager.sh", "manage-daemon", flag);
+
+    expect(answer).toMatchObject({
+      exitCode: EXIT.environment,
+      stdout: "",
+      stderr: expect.stringContaining("systemd is not PID 1 here: schedule autopatch-maintenance.sh by other means"),
+    });
+    const written = (await host.run("sh", "-c", "ls /etc/systemd/system /etc/cron.d | grep '^autopatch'")).stdout;
+    expect(written).toBe("");
+  },
+);

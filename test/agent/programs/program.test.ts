@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { chooseProgram } from "../../../agent/programs/choose.ts";
-import { healthProblem } from "../../../agent/programs/manager.ts";
+import { chooseProgram, PROGRAMS } from "../../../agent/programs/choose.ts";
 import { describeError, readFlags, Usage } from "../../../agent/programs/program.ts";
 import { Failure } from "../../../contract/failures.ts";
 
@@ -20,11 +19,8 @@ describe("which program a call means", () => {
 
   test.each([
     ["stpe", "autopatch: unknown program stpe. Did you mean step?"],
-    [
-      "zzzzzzzzzzzz",
-      "autopatch: unknown program zzzzzzzzzzzz. Known: step, manager, download, install, rollback, clone",
-    ],
-    ["constructor", "autopatch: unknown program constructor. Known: step, manager, download, install, rollback, clone"],
+    ["zzzzzzzzzzzz", `autopatch: unknown program zzzzzzzzzzzz. Known: ${PROGRAMS.join(", ")}`],
+    ["constructor", `autopatch: unknown program constructor. Known: ${PROGRAMS.join(", ")}`],
   ])("autopatch %s is refused", (word, message) => {
     expect(() => chooseProgram("autopatch", [word])).toThrow(new Usage(message));
   });
@@ -70,17 +66,4 @@ test.each([
   ],
 ])("an error as a person sees it: %s", (error, described) => {
   expect(describeError(error)).toEqual(described);
-});
-
-const figures = { totalPackages: 1, backupCount: 0, diskUsagePercent: 1, securityViolations: 0 };
-test.each([
-  [{ transaction: null, figures }, null],
-  [{ transaction: { runId: "r", state: "committed", open: false }, figures }, null],
-  [
-    { transaction: { runId: "r", state: "applying", open: true }, figures },
-    "the change of run r is unfinished: applying",
-  ],
-  [{ transaction: null, figures: { ...figures, securityViolations: 2 } }, "2 security violations are in the logs"],
-])("what keeps a host from being called healthy (%#)", (status, problem) => {
-  expect(healthProblem(status)).toBe(problem);
 });

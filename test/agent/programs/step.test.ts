@@ -23,7 +23,7 @@ describe("a request that is not for this host, step or time changes nothing and 
       { expiresAt: "2026-01-01T00:00:00.000Z" },
       "preflight",
       "requestExpired",
-      /^the request expired at 2026-01-01/,
+      /^the request for preflight expired at 2026-01-01/,
     ],
     [
       "of another host",
@@ -37,7 +37,7 @@ describe("a request that is not for this host, step or time changes nothing and 
       {},
       "download",
       "requestInvalid",
-      "the request is for step preflight, the document is that of download",
+      "the request is for preflight, the document asks for download",
     ],
   ] as const)("%s", async (_name, changes, document, code, message) => {
     const request = requestFor(host.id, "preflight", 1, { runId: "refused", ...changes } as object);
@@ -53,6 +53,30 @@ describe("a request that is not for this host, step or time changes nothing and 
     expect(exit).toBe(13);
     expect(result).toMatchObject({ step: "verify", runId: "unknown", outcome: "failed", code: "requestInvalid" });
   });
+});
+
+test("a step of a command is done only when the one before it passed; else it says nothing and SSM goes on", async () => {
+  const steps = ["preflight", "download", "verify"] as const;
+  const text = (runId: string) => encodeRequest(requestFor(host.id, "preflight", 1, { runId, steps: [...steps] }));
+  const call = (step: string, runId: string) =>
+    host.sandbox.exec(HOST_PATHS.executable, ["step", step, "--request", text(runId)], {
+      deadlineMs: 60_000,
+      env: { PATH, AWS_SSM_INSTANCE_ID: host.id, AWS_SSM_REGION_NAME: "eu-west-3" },
+    });
+
+  const early = await call("download", "early");
+  const passed = await sendTo("preflight", text("passed"));
+  const after = await sendTo("download", text("passed"));
+  host.write(HOST_PATHS.config, `${host.read(HOST_PATHS.config)}NO_SUCH_KEY=1\n`);
+  const failing = await sendTo("preflight", text("failing"));
+  host.write(HOST_PATHS.config, host.read(HOST_PATHS.config).replace("NO_SUCH_KEY=1\n", ""));
+  const notReached = await call("download", "failing");
+
+  expect([passed.result.outcome, after.result.outcome]).toEqual(["succeeded", "succeeded"]);
+  expect(early).toMatchObject({ exitCode: 0, stdout: "" });
+  expect(early.stderr).toContain("download of early is not reached: preflight came to no answer");
+  expect(failing.result).toMatchObject({ outcome: "failed", code: "configurationInvalid" });
+  expect(notReached).toMatchObject({ exitCode: 0, stdout: "" });
 });
 
 test("an unknown step is named with the nearest one, and nothing is answered", async () => {

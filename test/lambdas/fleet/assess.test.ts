@@ -5,7 +5,7 @@ import { type Said, seen } from "../results.ts";
 import { SNAPSHOT } from "../snapshot.ts";
 
 type Steps = Partial<Record<StepName, Said>>;
-const READY: Steps = { preflight: "ok", download: "ok", verify: "ok" };
+const READY: Steps = { preflight: "ok", download: "ok", verify: "ok", rehearse: "ok" };
 const DONE: Steps = { ...READY, backup: "ok", install: "ok", validate: "ok", commit: "ok" };
 const BACK: Steps = { ...READY, backup: "ok", install: "ok", validate: "unhealthy", rollback: "ok" };
 
@@ -118,10 +118,10 @@ test.each<[string, 0 | 1, Phase, readonly Steps[], number, "continue" | "stop", 
   });
 });
 
-test("only hosts that passed verify are applied to", () => {
+test("only hosts that passed their rehearsal are applied to", () => {
   const { items } = assess(1, "prepare", [
     READY,
-    { ...READY, verify: "hashMismatch" },
+    { ...READY, rehearse: "rehearsalFailed" },
     { preflight: "ok", download: "nothing" },
     READY,
   ]);

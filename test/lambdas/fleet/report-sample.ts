@@ -1,13 +1,13 @@
 import { KEYS } from "../../../contract/names.ts";
-import type { RunReport, StepCollection, WaveVerdict } from "../../../contract/run.ts";
+import type { CommandResults, RunReport, WaveVerdict } from "../../../contract/run.ts";
 import type { StepReport } from "../../../contract/step-report.ts";
-import type { StepName } from "../../../contract/steps.ts";
+import { COMMANDS, CommandName, type StepName } from "../../../contract/steps.ts";
 import { buildRunReport } from "../../../lambdas/fleet/run-report.ts";
 import { type Said, said } from "../results.ts";
 import { SNAPSHOT } from "../snapshot.ts";
 
 export const NOW = new Date("2026-01-02T03:20:00.000Z");
-const READY = { preflight: "ok", download: "ok", verify: "ok", backup: "ok" } as const;
+const READY = { preflight: "ok", download: "ok", verify: "ok", rehearse: "ok", backup: "ok" } as const;
 const GOOD = { ...READY, install: "ok", validate: "ok", commit: "ok" } as const;
 
 /** The story of the sample: one host's script fails, one is unhealthy, one is never seen again after its install. */
@@ -22,23 +22,18 @@ const STORY: Readonly<Record<string, Partial<Record<StepName, Said>>>> = {
 export const userId = (instanceId: string) => `AROAEXAMPLE:${instanceId}`;
 export const keyOf = (instanceId: string, step: StepName) => KEYS.hostReport(userId(instanceId), "run-1", step, 1);
 
-export const COLLECTIONS: readonly StepCollection[] = Object.entries(STORY).flatMap(([instanceId, steps], host) =>
-  (Object.entries(steps) as [StepName, Said][]).map(([step, what], index) => ({
-    step,
-    attempt: 1,
-    commandId: `c-${instanceId}-${step}`,
-    results: [
-      {
-        instanceId,
-        result: {
-          ...said(step, what, { instanceId, reportKey: what === "noAnswer" ? null : keyOf(instanceId, step) }),
-          startedAt: new Date(Date.UTC(2026, 0, 2, 3, 1 + index, host * 7)).toISOString(),
-          durationMs: [4_200, 11_000, 1_900, 3_100, 42_000, 6_400, 300, 3_900][index] ?? 1_000,
-        },
-      },
-    ],
-  })),
-);
+export const COLLECTIONS: readonly CommandResults[] = Object.entries(STORY).flatMap(([instanceId, story], host) => {
+  const told = (Object.entries(story) as [StepName, Said][]).map(([step, what], index) => ({
+    ...said(step, what, { instanceId, reportKey: what === "noAnswer" ? null : keyOf(instanceId, step) }),
+    startedAt: new Date(Date.UTC(2026, 0, 2, 3, 1 + index, host * 7)).toISOString(),
+    durationMs: [4_200, 11_000, 1_900, 3_100, 42_000, 6_400, 300, 3_900][index] ?? 1_000,
+  }));
+  return CommandName.options.flatMap((command) => {
+    const steps = told.filter(({ step }) => (COMMANDS[command] as readonly StepName[]).includes(step));
+    const sent = { command, attempt: 1, commandId: `c-${instanceId}-${command}` };
+    return steps.length === 0 ? [] : [{ ...sent, results: [{ instanceId, steps }] }];
+  });
+});
 
 export const VERDICTS: readonly WaveVerdict[] = [
   {
@@ -72,7 +67,13 @@ export const VERDICTS: readonly WaveVerdict[] = [
   },
 ];
 
-const planned = (name: string, from: string | null, version: string, security: boolean, critical: boolean) => ({
+const planned = (
+  name: string,
+  from: string | null,
+  version: string,
+  [security, critical]: [boolean, boolean],
+  cves: string[] | null,
+) => ({
   name,
   architecture: "amd64",
   version,
@@ -83,6 +84,8 @@ const planned = (name: string, from: string | null, version: string, security: b
   origin: security ? "Debian-Security:12/stable-security" : "Debian:12/stable",
   security,
   critical,
+  cves,
+  cvesIncomplete: name === "nginx",
 });
 
 export const REPORTS: ReadonlyMap<string, StepReport> = new Map<string, StepReport>([
@@ -92,9 +95,15 @@ export const REPORTS: ReadonlyMap<string, StepReport> = new Map<string, StepRepo
       result: said("download", "ok", { instanceId }),
       plan: {
         packages: [
-          planned("openssl", "3.0.17-1~deb12u2", "3.0.18-1~deb12u1", true, false),
-          planned("nginx", "1.22.1-9", "1.22.1-9+deb12u3", true, true),
-          ...(instanceId === "i-00000004" ? [planned("webapp-data", null, "2.0", false, false)] : []),
+          planned(
+            "openssl",
+            "3.0.17-1~deb12u2",
+            "3.0.18-1~deb12u1",
+            [true, false],
+            ["CVE-2025-9230", "CVE-2025-15467"],
+          ),
+          planned("nginx", "1.22.1-9", "1.22.1-9+deb12u3", [true, true], ["CVE-2025-23419"]),
+          ...(instanceId === "i-00000004" ? [planned("webapp-data", null, "2.0", [false, false], [])] : []),
         ],
         removals: instanceId === "i-00000004" ? [{ name: "webapp-old", architecture: "all", version: "1.0" }] : [],
         leftOut: [],
@@ -114,6 +123,7 @@ export const REPORTS: ReadonlyMap<string, StepReport> = new Map<string, StepRepo
         differences: [],
         keptEdits: [],
         notCovered: [],
+        reopenedCves: ["CVE-2025-9230", "CVE-2025-15467", "CVE-2025-23419"],
       },
       timings: [],
     },

@@ -5,7 +5,15 @@ import { buildRunReport, reportKeysOf } from "../../../lambdas/fleet/run-report.
 import { SNAPSHOT } from "../snapshot.ts";
 import { COLLECTIONS, keyOf, NOW, REPORT, VERDICTS } from "./report-sample.ts";
 
-const LOCATION = { bucket: "bucket", reportPage: "runs/run-1/report.html" };
+const PLAIN = { security: false, critical: false, cves: [], cvesIncomplete: false };
+const LOCATION = {
+  region: "eu-west-1",
+  account: "111122223333",
+  bucket: "bucket",
+  reportPage: "runs/run-1/report.html",
+  documentPrefix: "",
+  patchFleetArn: null,
+};
 
 test("a run is reported host by host, and fits its contract", () => {
   expect(RunReport.parse(REPORT)).toEqual(REPORT);
@@ -31,6 +39,23 @@ test("a run is reported host by host, and fits its contract", () => {
   );
 });
 
+test("CVEs that are open again come from whichever step put the host back", () => {
+  expect(REPORT.hosts.map(({ rollback }) => rollback?.reopenedCves)).toEqual([
+    undefined,
+    undefined,
+    ["CVE-2025-9230", "CVE-2025-15467", "CVE-2025-23419"],
+    null,
+    undefined,
+  ]);
+  const { body } = noticeOf(REPORT, LOCATION);
+  expect(body).toContain("  Open again: CVE-2025-9230, CVE-2025-15467, CVE-2025-23419.\n");
+  const many = Array.from({ length: 23 }, (_, i) => `CVE-2025-${1000 + i}`);
+  const [, , third] = REPORT.hosts;
+  if (third?.rollback == null) throw new Error("no sample");
+  const host = { ...third, rollback: { ...third.rollback, reopenedCves: many } };
+  expect(noticeOf({ ...REPORT, hosts: [host] }, LOCATION).body).toContain("CVE-2025-1019 and 3 more.\n");
+});
+
 test("packages come from the plan, removals too", () => {
   expect(REPORT.hosts[3]?.packages).toEqual([
     {
@@ -40,10 +65,21 @@ test("packages come from the plan, removals too", () => {
       to: "3.0.18-1~deb12u1",
       security: true,
       critical: false,
+      cves: ["CVE-2025-9230", "CVE-2025-15467"],
+      cvesIncomplete: false,
     },
-    { name: "nginx", architecture: "amd64", from: "1.22.1-9", to: "1.22.1-9+deb12u3", security: true, critical: true },
-    { name: "webapp-data", architecture: "amd64", from: null, to: "2.0", security: false, critical: false },
-    { name: "webapp-old", architecture: "all", from: "1.0", to: null, security: false, critical: false },
+    {
+      name: "nginx",
+      architecture: "amd64",
+      from: "1.22.1-9",
+      to: "1.22.1-9+deb12u3",
+      security: true,
+      critical: true,
+      cves: ["CVE-2025-23419"],
+      cvesIncomplete: true,
+    },
+    { name: "webapp-data", architecture: "amd64", from: null, to: "2.0", ...PLAIN },
+    { name: "webapp-old", architecture: "all", from: "1.0", to: null, ...PLAIN },
   ]);
 });
 
@@ -66,11 +102,11 @@ test("without a host's full report its details are missing and its outcome stays
 });
 
 test("only keys that a host may write itself are read", () => {
-  const [first] = COLLECTIONS.filter(({ step }) => step === "download");
-  const result = first?.results[0]?.result;
+  const [first] = COLLECTIONS.filter(({ command }) => command === "prepare");
+  const result = first?.results[0]?.steps.find(({ step }) => step === "download");
   if (first === undefined || result === undefined) throw new Error("no sample");
   const withKey = (reportKey: string | null) => [
-    { ...first, results: [{ instanceId: "i-00000001", result: { ...result, reportKey } }] },
+    { ...first, results: [{ instanceId: "i-00000001", steps: [{ ...result, reportKey }] }] },
   ];
 
   expect(reportKeysOf("run-1", withKey(keyOf("i-00000001", "download")))).toEqual([keyOf("i-00000001", "download")]);
@@ -108,7 +144,7 @@ test("people are told what happened, to whom, and what now", () => {
     "AutoPatch default: Stopped after wave 1: 3 of 4 hosts failed (budget 2). 2 of 5 hosts committed, ...",
   );
   expect(body).toContain(
-    "web-03 (i-00000003): rolled back\n  install: maintainerScriptFailed: maintainerScriptFailed happened\n  What now: Read the named package's last lines.\n",
+    "web-03 (i-00000003): rolled back\n  install: maintainerScriptFailed: maintainerScriptFailed happened\n  Open again: CVE-2025-9230, CVE-2025-15467, CVE-2025-23419.\n  What now: Read the named package's last lines.\n",
   );
   expect(body).toContain(
     "web-05 (i-00000005): in doubt\n  install: noAnswer: noAnswer happened\n  What now: Nobody saw where it stands.",

@@ -62,7 +62,10 @@ test("items keep their batch's number when hosts drop out of them", () => {
   ]);
 });
 
-const TAG = { key: "AutoPatchEnabled", value: "true" };
+const tagged = (...numbers: number[]) => ({
+  ids: new Set(numbers.map(id)),
+  otherwise: "does not carry the tag AutoPatchEnabled=true",
+});
 
 test("hosts that cannot take part are left out, each with its reason", () => {
   const found = [
@@ -72,10 +75,9 @@ test("hosts that cannot take part are left out, each with its reason", () => {
     instance(5, { platformType: "Windows" }),
     instance(6),
   ];
-  const enrolled = new Set([1, 3, 4, 5].map(id));
   const wanted = [id(3), id(9), id(1), id(4), id(5), id(6), id(3)];
 
-  const { hosts, leftOut } = chooseTargets(found, enrolled, wanted, TAG);
+  const { hosts, leftOut } = chooseTargets(found, [tagged(1, 3, 4, 5)], wanted);
 
   expect(hosts.map(({ instanceId }) => instanceId)).toEqual([id(3), id(1)]);
   expect(leftOut).toEqual([
@@ -93,7 +95,7 @@ test("hosts that cannot take part are left out, each with its reason", () => {
 test("without a request, every enrolled host goes, by name", () => {
   const found = [instance(2), instance(3, { name: "canary-01" }), instance(1)];
 
-  const { hosts } = chooseTargets(found, new Set(found.map(({ instanceId }) => instanceId)), undefined, TAG);
+  const { hosts } = chooseTargets(found, [], undefined);
 
   expect(hosts.map(({ name }) => name)).toEqual(["canary-01", "web-001", "web-002"]);
   expect(hosts[0]).toEqual({

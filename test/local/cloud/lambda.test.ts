@@ -66,9 +66,9 @@ test("an error has Lambda's shape", async () => {
 });
 
 test("a call that runs out of time is an error, and the next one starts afresh", async () => {
-  const probe = fn(0.3);
+  const probe = fn(2);
   expect(await probe.invoke({ hang: true })).toEqual({
-    error: { errorType: "Sandbox.Timedout", errorMessage: "probe-1 Task timed out after 0.30 seconds" },
+    error: { errorType: "Sandbox.Timedout", errorMessage: "probe-1 Task timed out after 2.00 seconds" },
   });
   expect(await probe.invoke({})).toMatchObject({ payload: { count: 1 } });
 });

@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CloudWatchClient, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";
+import { GetPublicKeyCommand, KMSClient, SignCommand } from "@aws-sdk/client-kms";
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { SendTaskFailureCommand, SendTaskSuccessCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
-import { CancelCommandCommand, SendCommandCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { CancelCommandCommand, PutComplianceItemsCommand, SendCommandCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REQUEST_PARAMETER } from "../../../contract/names.ts";
@@ -67,6 +68,7 @@ beforeAll(async () => {
     callers,
     buckets,
     topicArns: deployment.topicArns,
+    signingKeyArns: deployment.signingKeyArns,
     runCommand,
     machines,
   });
@@ -102,11 +104,11 @@ describe("SendCommand", () => {
     );
 
   test("dispatch sends our documents to enrolled hosts", async () => {
-    const { Command } = await send(roleOf("dispatch"), "AutoPatch-Preflight", [ENROLLED]);
+    const { Command } = await send(roleOf("dispatch"), "AutoPatch-Prepare", [ENROLLED]);
     const known = running.runCommand
       .listCommands()
       .Commands.map(({ CommandId, InstanceIds }) => [CommandId, InstanceIds]);
-    expect([Command?.DocumentName, Command?.TargetCount]).toEqual(["AutoPatch-Preflight", 1]);
+    expect([Command?.DocumentName, Command?.TargetCount]).toEqual(["AutoPatch-Prepare", 1]);
     expect(known).toEqual([[Command?.CommandId, [ENROLLED]]]);
   });
 
@@ -114,19 +116,19 @@ describe("SendCommand", () => {
     const dispatch = roleOf("dispatch");
     const known = () => running.runCommand.listCommands().Commands.map(({ CommandId }) => CommandId);
     const before = known();
-    await expect(send(dispatch, "AutoPatch-Preflight", [ENROLLED, STRANGER])).rejects.toMatchObject(
+    await expect(send(dispatch, "AutoPatch-Prepare", [ENROLLED, STRANGER])).rejects.toMatchObject(
       denied(dispatch, "AccessDeniedException", "ssm:SendCommand", instance(STRANGER)),
     );
     expect(known()).toEqual(before);
   });
 
   test("no other document, and by no other function", async () => {
-    const [dispatch, collect] = [roleOf("dispatch"), roleOf("collect")];
+    const [dispatch, onEvent] = [roleOf("dispatch"), roleOf("onevent")];
     await expect(send(dispatch, "AWS-RunShellScript", [ENROLLED])).rejects.toMatchObject(
       denied(dispatch, "AccessDeniedException", "ssm:SendCommand", ssm("AWS-RunShellScript")),
     );
-    await expect(send(collect, "AutoPatch-Preflight", [ENROLLED])).rejects.toMatchObject(
-      denied(collect, "AccessDeniedException", "ssm:SendCommand", ssm("AutoPatch-Preflight")),
+    await expect(send(onEvent, "AutoPatch-Prepare", [ENROLLED])).rejects.toMatchObject(
+      denied(onEvent, "AccessDeniedException", "ssm:SendCommand", ssm("AutoPatch-Prepare")),
     );
     await expect(
       new SSMClient(as(dispatch)).send(new CancelCommandCommand({ CommandId: "00000000-0000-4000-8000-000000000001" })),
@@ -137,18 +139,18 @@ describe("SendCommand", () => {
 describe("task tokens and executions", () => {
   const answer = { taskToken: "no such token", output: "{}" };
 
-  test("await and on-event may answer: an unknown token is all that is wrong", async () => {
-    for (const name of ["await", "onevent"]) {
+  test("those that see the end of a command may answer: an unknown token is all that is wrong", async () => {
+    for (const name of ["dispatch", "onevent"]) {
       const client = new SFNClient(as(roleOf(name)));
       await expect(client.send(new SendTaskSuccessCommand(answer))).rejects.toMatchObject({ name: "InvalidToken" });
     }
   });
 
   test("nobody else may, nor may they fail a task or start a run", async () => {
-    const [collect, onEvent] = [roleOf("collect"), roleOf("onevent")];
+    const [report, onEvent] = [roleOf("report"), roleOf("onevent")];
     const fleet = deployment.outputs.PatchFleetArn ?? "";
-    await expect(new SFNClient(as(collect)).send(new SendTaskSuccessCommand(answer))).rejects.toMatchObject(
-      denied(collect, "AccessDeniedException", "states:SendTaskSuccess", "*"),
+    await expect(new SFNClient(as(report)).send(new SendTaskSuccessCommand(answer))).rejects.toMatchObject(
+      denied(report, "AccessDeniedException", "states:SendTaskSuccess", "*"),
     );
     const client = new SFNClient(as(onEvent));
     await expect(client.send(new SendTaskFailureCommand({ taskToken: "t" }))).rejects.toMatchObject(
@@ -185,6 +187,43 @@ describe("metrics and messages", () => {
     await expect(publish(report)).rejects.toMatchObject(denied(report, "AccessDeniedException", "sns:Publish", topic));
     expect(running.topics.messages.map(({ message }) => message)).toEqual(["done"]);
   });
+
+  test("a host publishes its alerts to the stack's topic, and its metrics, and nothing to anybody else's", async () => {
+    const host = callers.ofHost(ENROLLED);
+    const publish = (TopicArn: string) =>
+      new SNSClient(as(host)).send(new PublishCommand({ TopicArn, Subject: "AutoPatch", Message: "not well" }));
+    await publish(topic);
+    await put(host, "AutoPatch/Operations/Security");
+    expect(running.topics.messages.at(-1)?.message).toBe("not well");
+    const other = `arn:aws:sns:${REGION}:${ACCOUNT}:payroll`;
+    await expect(publish(other)).rejects.toMatchObject(denied(host, "AccessDeniedException", "sns:Publish", other));
+    await expect(put(host, "Billing")).rejects.toMatchObject(
+      denied(host, "AccessDeniedException", "cloudwatch:PutMetricData", "*"),
+    );
+  });
+
+  test("report tells of hosts that carry the tag, and no other function of any", async () => {
+    const tell = (caller: Caller, ResourceId: string) =>
+      new SSMClient(as(caller)).send(
+        new PutComplianceItemsCommand({
+          ResourceId,
+          ResourceType: "ManagedInstance",
+          ComplianceType: "Custom:AutoPatch",
+          ExecutionSummary: { ExecutionTime: new Date(0) },
+          Items: [],
+        }),
+      );
+    const arn = (id: string) => `arn:aws:ec2:${REGION}:${ACCOUNT}:instance/${id}`;
+    const [report, notify] = [roleOf("report"), roleOf("notify")];
+    await tell(report, ENROLLED);
+    for (const [caller, id] of [
+      [report, STRANGER],
+      [notify, ENROLLED],
+    ] as const)
+      await expect(tell(caller, id)).rejects.toMatchObject(
+        denied(caller, "AccessDeniedException", "ssm:PutComplianceItems", arn(id)),
+      );
+  });
 });
 
 describe("objects", () => {
@@ -195,13 +234,13 @@ describe("objects", () => {
   const arn = (key: string) => `arn:aws:s3:::${bucket}/${key}`;
 
   test("each function keeps to its prefixes; one that may list learns that a key is missing", async () => {
-    const [plan, await_] = [roleOf("plan"), roleOf("await")];
+    const [plan, notify] = [roleOf("plan"), roleOf("notify")];
     await put(plan, "runs/r1/plan.json");
     await expect(put(plan, "hosts/x/report.json")).rejects.toMatchObject(
       denied(plan, "AccessDenied", "s3:PutObject", arn("hosts/x/report.json")),
     );
-    await expect(get(await_, "runs/r1/plan.json")).rejects.toMatchObject(
-      denied(await_, "AccessDenied", "s3:GetObject", arn("runs/r1/plan.json")),
+    await expect(get(notify, "commands/c1.json")).rejects.toMatchObject(
+      denied(notify, "AccessDenied", "s3:GetObject", arn("commands/c1.json")),
     );
     await expect(get(plan, "runs/r1/missing.json")).rejects.toMatchObject({ name: "NoSuchKey" });
   });
@@ -219,5 +258,61 @@ describe("objects", () => {
     await expect(
       new S3Client(as(one)).send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `hosts/${UserId}/` })),
     ).rejects.toMatchObject(listing);
+  });
+});
+
+describe("fleet locks and the pool", () => {
+  const s3 = (caller: Caller) => new S3Client(as(caller));
+  const put = (caller: Caller, Key: string) =>
+    s3(caller).send(new PutObjectCommand({ Bucket: bucket, Key, Body: "deb" }));
+  const arn = (key: string) => `arn:aws:s3:::${bucket}/${key}`;
+  const key = () => deployment.outputs.FleetLockKeyArn ?? "";
+  const sign = (caller: Caller, over: Partial<ConstructorParameters<typeof SignCommand>[0]> = {}) =>
+    new KMSClient(as(caller)).send(
+      new SignCommand({
+        KeyId: key(),
+        Message: Buffer.alloc(32),
+        MessageType: "DIGEST",
+        SigningAlgorithm: "ECDSA_SHA_256",
+        ...over,
+      }),
+    );
+
+  test("promote signs digests, and only digests; nobody else signs anything", async () => {
+    const promote = roleOf("promote");
+    expect((await sign(promote)).Signature).toBeInstanceOf(Uint8Array);
+    await expect(sign(promote, { MessageType: "RAW" })).rejects.toMatchObject(
+      denied(promote, "AccessDeniedException", "kms:Sign", key()),
+    );
+    for (const other of [roleOf("pool"), roleOf("dispatch"), roleOf("assess"), callers.ofHost(ENROLLED)])
+      await expect(sign(other)).rejects.toMatchObject(denied(other, "AccessDeniedException", "kms:Sign", key()));
+  });
+
+  test("hosts and the pool may know the public key", async () => {
+    for (const caller of [roleOf("pool"), callers.ofHost(ENROLLED)]) {
+      const { KeySpec } = await new KMSClient(as(caller)).send(new GetPublicKeyCommand({ KeyId: key() }));
+      expect(KeySpec).toBe("ECC_NIST_P256");
+    }
+  });
+
+  test("a host offers under its own prefix, and writes neither the pool nor a lock", async () => {
+    const [one, two] = [callers.ofHost(ENROLLED), callers.ofHost(STRANGER)];
+    await put(one, `offered/${one.userId}/00.deb`);
+    for (const [caller, Key] of [
+      [two, `offered/${one.userId}/00.deb`],
+      [one, "pool/00.deb"],
+      [one, "fleet-locks/default/run-1/bookworm-amd64.txt"],
+    ] as const)
+      await expect(put(caller, Key)).rejects.toMatchObject(denied(caller, "AccessDenied", "s3:PutObject", arn(Key)));
+  });
+
+  test("only the pool's function writes the pool, and only promote a lock", async () => {
+    const [pool, promote] = [roleOf("pool"), roleOf("promote")];
+    await put(pool, "pool/11.deb");
+    await put(promote, "fleet-locks/default/run-1/bookworm-amd64.txt");
+    await expect(put(promote, "pool/22.deb")).rejects.toMatchObject({ name: "AccessDenied" });
+    await expect(put(pool, "fleet-locks/default/run-1/trixie-amd64.txt")).rejects.toMatchObject({
+      name: "AccessDenied",
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { conformance } from "./conformance.ts";
-import { ACCOUNT, BUCKET, MACHINE, OPERATOR, REGION, runEndpoint, TOPIC } from "./running.ts";
+import { ACCOUNT, BUCKET, MACHINE, OPERATOR, REGION, runEndpoint, SIGNING_KEY, TOPIC } from "./running.ts";
 
 conformance("the local endpoint answers as AWS does", async () => {
   const running = await runEndpoint();
@@ -11,6 +11,7 @@ conformance("the local endpoint answers as AWS does", async () => {
     bucket: BUCKET,
     topicArn: TOPIC,
     stateMachineArn: MACHINE,
+    signingKeyArn: SIGNING_KEY,
     close: running.stop,
   };
 });

@@ -1,6 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, createPublicKey, randomUUID, verify } from "node:crypto";
 import { CloudWatchClient, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";
+import { GetPublicKeyCommand, KMSClient, SignCommand } from "@aws-sdk/client-kms";
 import {
+  CopyObjectCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -25,6 +27,8 @@ export interface ConformanceTarget {
   readonly bucket: string;
   readonly topicArn: string;
   readonly stateMachineArn: string;
+  /** A KMS key, ECC_NIST_P256 for SIGN_VERIFY. */
+  readonly signingKeyArn: string;
 }
 
 /** What the design relies on in AWS (facts of S3, SSM, Step Functions, SNS, CloudWatch), asked through the SDK alone. */
@@ -143,6 +147,47 @@ export function conformance(name: string, open: () => Promise<ConformanceTarget 
       const { $metadata } = await put("AutoPatch/Conformance");
       expect($metadata.httpStatusCode).toBe(200);
       await expect(put("AWS/EC2")).rejects.toMatchObject({ $metadata: { httpStatusCode: 400 } });
+    });
+
+    test("KMS signs a digest as one signs the document itself, in DER; a digest of another length it does not", async () => {
+      const kms = new KMSClient(client());
+      const document = Buffer.from("a document".repeat(1_000));
+      const Message = createHash("sha256").update(document).digest();
+      const how = { KeyId: target.signingKeyArn, MessageType: "DIGEST", SigningAlgorithm: "ECDSA_SHA_256" } as const;
+      const { Signature = new Uint8Array(), KeyId } = await kms.send(new SignCommand({ ...how, Message }));
+      const { PublicKey = new Uint8Array(), KeySpec } = await kms.send(new GetPublicKeyCommand({ KeyId }));
+      const key = createPublicKey({ key: Buffer.from(PublicKey), format: "der", type: "spki" });
+      expect([KeyId, KeySpec]).toEqual([target.signingKeyArn, "ECC_NIST_P256"]);
+      expect(verify("sha256", document, { key, dsaEncoding: "der" }, Signature)).toBe(true);
+      expect(verify("sha256", Message, { key, dsaEncoding: "der" }, Signature)).toBe(false);
+      await expect(kms.send(new SignCommand({ ...how, Message: document.subarray(0, 40) }))).rejects.toMatchObject({
+        name: "ValidationException",
+      });
+    });
+
+    test("a copy is of the version that was named, has a SHA-256 of its own, and is made once", async () => {
+      const Body = "bytes of a package";
+      const { VersionId } = await s3.send(
+        new PutObjectCommand({ ...at("offered"), Body, Metadata: { said: "x" }, ChecksumAlgorithm: "CRC32" }),
+      );
+      await s3.send(new PutObjectCommand({ ...at("offered"), Body: "something else" }));
+      const copy = () =>
+        s3.send(
+          new CopyObjectCommand({
+            ...at("pool"),
+            CopySource: `${target.bucket}/${prefix}offered?versionId=${VersionId}`,
+            IfNoneMatch: "*",
+            ChecksumAlgorithm: "SHA256",
+            MetadataDirective: "REPLACE",
+            TaggingDirective: "REPLACE",
+          }),
+        );
+      const { CopyObjectResult } = await copy();
+      const ChecksumSHA256 = createHash("sha256").update(Body).digest("base64");
+      const head = await s3.send(new HeadObjectCommand({ ...at("pool"), ChecksumMode: "ENABLED" }));
+      expect(CopyObjectResult).toMatchObject({ ChecksumSHA256 });
+      expect(head).toMatchObject({ ChecksumSHA256, ContentLength: Body.length, Metadata: {} });
+      await expect(copy()).rejects.toMatchObject({ name: "PreconditionFailed" });
     });
 
     test("STS tells the account", async () => {

@@ -98,6 +98,27 @@ describe("instance metadata, version 2", () => {
     ]);
   });
 
+  test("where tokens are optional version 1 is answered, and a wrong token is still refused", async () => {
+    const old = await openImds({
+      instanceId: INSTANCE,
+      account: ACCOUNT,
+      region: REGION,
+      role: "autopatch-host",
+      credentials: HOST,
+      httpTokens: "optional",
+    });
+    const ask = async (headers: Record<string, string>) => {
+      const answer = await fetch(`${old.url}/latest/meta-data/instance-id`, { headers });
+      return [answer.status, await answer.text()];
+    };
+    const answers = [await ask({}), await ask({ "x-aws-ec2-metadata-token": "wrong" })];
+    await old.close();
+    expect(answers).toEqual([
+      [200, INSTANCE],
+      [401, ""],
+    ]);
+  });
+
   test.each([
     ["no time", {}, "", 400],
     ["no number", {}, "soon", 400],

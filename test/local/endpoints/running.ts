@@ -15,6 +15,7 @@ export const REGION = "eu-west-1";
 export const BUCKET = "conformance";
 export const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT}:autopatch`;
 export const MACHINE = `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:greeter`;
+export const SIGNING_KEY = `arn:aws:kms:${REGION}:${ACCOUNT}:key/11111111-2222-4333-8444-555555555555`;
 export const HOST_USER_ID = "AROAEXAMPLEROLE:i-00000000000000001";
 
 export const OPERATOR = { accessKeyId: "AKIAOPERATOR", secretAccessKey: "operator" };
@@ -84,6 +85,7 @@ export async function runEndpoint(host?: AgentHost, more: Partial<EndpointOption
     folder,
     buckets: [BUCKET],
     topicArns: [TOPIC],
+    signingKeyArns: [SIGNING_KEY],
     callers: { find: (key) => CALLERS[key] },
     runCommand,
     machines,

@@ -55,6 +55,29 @@ describe("uploads in parts", () => {
     expect(await read(Key, { Range: "bytes=-5" })).toBe("11end");
   });
 
+  test("an upload that was cut short tells which parts arrived and their checksums; a wrong one is refused at the end", async () => {
+    const at = { Bucket: BUCKET, Key: "resumed" };
+    const sha256 = (content: Buffer | string) => createHash("sha256").update(content).digest("base64");
+    const { UploadId = "" } = await s3.send(new CreateMultipartUploadCommand({ ...at, ChecksumAlgorithm: "SHA256" }));
+    const put = async (PartNumber: number, Body: Buffer | string) => {
+      const ChecksumSHA256 = sha256(Body);
+      const { ETag = "" } = await s3.send(new UploadPartCommand({ ...at, UploadId, PartNumber, Body, ChecksumSHA256 }));
+      return { PartNumber, ETag, ChecksumSHA256 };
+    };
+    const one = await put(1, first);
+    const listed = await s3.send(new ListPartsCommand({ ...at, UploadId }));
+    const two = await put(2, "end");
+    const complete = (Parts: (typeof one)[], more: { IfNoneMatch?: string } = {}) =>
+      s3.send(new CompleteMultipartUploadCommand({ ...at, UploadId, MultipartUpload: { Parts }, ...more }));
+    expect(listed.Parts?.map((p) => [p.PartNumber, p.ChecksumSHA256])).toEqual([[1, sha256(first)]]);
+    await expect(complete([one, { ...two, ChecksumSHA256: sha256("other") }])).rejects.toMatchObject({
+      name: "InvalidPart",
+    });
+    const done = await complete([one, two]);
+    const digests = Buffer.concat([first, "end"].map((content) => createHash("sha256").update(content).digest()));
+    expect([done.ChecksumSHA256, done.ChecksumType]).toEqual([`${sha256(digests)}-2`, "COMPOSITE"]);
+  });
+
   test("wrong, small, disordered and aborted ones are refused", async () => {
     const upload = await begin();
     const one = await upload.part(1, "small");

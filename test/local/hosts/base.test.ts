@@ -113,12 +113,13 @@ test("too little disk is refused before anything is built, with how much is miss
   expect(readdirSync(cache)).toEqual([]);
 });
 
-test("the digest follows the recipe and the architecture", () => {
+test("the digest follows the recipe, its release and the architecture", () => {
   const minimal = baseRecipe("minimal");
 
   expect(recipeDigest(minimal, "x64")).toBe(recipeDigest({ ...minimal, neededBytes: 1 }, "x64"));
   expect(recipeDigest(minimal, "arm64")).not.toBe(recipeDigest(minimal, "x64"));
   expect(recipeDigest({ ...minimal, packages: ["less"] }, "x64")).not.toBe(recipeDigest(minimal, "x64"));
+  expect(recipeDigest(baseRecipe("minimal", "trixie"), "x64")).not.toBe(recipeDigest(minimal, "x64"));
 });
 
 test("a lock is had by one at a time, and comes free when its holder is killed", async () => {

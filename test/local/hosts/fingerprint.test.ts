@@ -1,6 +1,7 @@
 import { lutimesSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { exec } from "../../../agent/host/exec.ts";
 import { openBase } from "../../../local/hosts/base.ts";
 import { COMPARED, type Fingerprint, LEFT_OUT } from "../../../local/hosts/fingerprint.ts";
 import { compareFingerprints } from "../../../local/hosts/fingerprint-comparison.ts";
@@ -70,6 +71,18 @@ test.each([
   ["new fifo", "mkfifo /var/lib/pipe", { path: "/var/lib/pipe", what: "added", before: absent, after: "fifo" }],
 ])("it tells a difference in %s, and nothing else", async (_, script, difference) => {
   expect(await differencesAfter(script)).toEqual([expect.objectContaining(difference)]);
+});
+
+test("a file that got a second name, a copy made one with it, and a capability are differences too", async () => {
+  await host.exec("sh", ["-c", "cp -p /etc/app.conf /etc/b.conf"], { deadlineMs: 5_000 });
+  before = await host.fingerprint();
+  await exec("setcap", ["cap_net_raw+ep", join(host.sandbox.root, "etc/app.conf")], { deadlineMs: 5_000 });
+
+  expect(await differencesAfter("ln -f /etc/app.conf /etc/b.conf")).toEqual([
+    expect.objectContaining({ path: "/etc/app.conf", what: "xattrs", before: absent }),
+    { path: "/etc/b.conf", what: "sameAs", before: absent, after: "/etc/app.conf" },
+    expect.objectContaining({ path: "/etc/b.conf", what: "xattrs", before: absent }),
+  ]);
 });
 
 test("a file that became a folder differs in type, content and mode", async () => {

@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
 import { parseOptions, UsageError } from "../../../local/runner/options.ts";
+import { dryRun } from "../../../local/runner/scenarios/dry-run.ts";
+import { usual } from "../../../local/runner/scenarios/usual.ts";
 
 test("without options: five hosts, both sets of packages", () => {
   expect(parseOptions([])).toEqual({
+    scenario: usual,
     hosts: 5,
     packages: "both",
     dryRun: false,
@@ -26,6 +29,7 @@ test("every option is read", () => {
     "--html=o.html",
   ];
   expect(parseOptions(args)).toEqual({
+    scenario: usual,
     hosts: 3,
     packages: "sample",
     dryRun: true,
@@ -36,13 +40,21 @@ test("every option is read", () => {
   });
 });
 
+test("a scenario brings its own options, and what is typed goes over them", () => {
+  expect(parseOptions(["--scenario", "dry-run", "--hosts", "2"])).toMatchObject({
+    scenario: dryRun,
+    hosts: 2,
+    dryRun: true,
+  });
+});
+
 test("help is not a run", () => {
   expect(parseOptions(["--hosts", "3", "-h"])).toBeNull();
 });
 
 test.each([
   [["--host", "3"], "--host: no such option; did you mean --hosts?"],
-  [["--frobnicate"], /^--frobnicate: no such option; known: --hosts, /],
+  [["--frobnicate"], /^--frobnicate: no such option; known: --scenario, --hosts, /],
   [["-x"], /^-x: no such option/],
   [["--hosts", "0"], /^--hosts 0: a whole number from 1 to 20/],
   [["--hosts", "1000"], /^--hosts 1000: a whole number from 1 to 20/],
@@ -51,6 +63,7 @@ test.each([
   [["--hosts"], /^--hosts: needs a value/],
   [["--json="], /^--json: needs a value/],
   [["--packages", "debain"], "--packages debain: one of debian, sample, both; did you mean debian?"],
+  [["--scenario", "dryrun"], /^--scenario dryrun: one of usual, dry-run.*; did you mean dry-run\?/],
   [["--dry-run=yes"], "--dry-run: takes no value, not yes"],
   [["sample"], /^sample: no argument is expected/],
 ])("%j is refused by name", (args, message) => {

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { storyHosts, storyOutcome } from "../../../local/runner/story.ts";
 
-test("five hosts: a canary, an edited one, one that fails its install, one its health check, and a plain one", () => {
+test("five hosts: a canary, an edited one, one whose change fails, one its health check, and a plain one", () => {
   expect(storyHosts(5, "both").map(({ name, role, expected }) => [name, role, expected])).toEqual([
-    ["canary-01", "plain", "committed"],
-    ["web-02", "edited", "committed"],
-    ["web-03", "failing", "rolledBack"],
-    ["web-04", "unhealthy", "rolledBack"],
-    ["web-05", "plain", "committed"],
+    ["canary-01", "prepared", ["committed"]],
+    ["web-02", "edited", ["committed"]],
+    ["web-03", "failing", ["unchanged", "rolledBack"]],
+    ["web-04", "unhealthy", ["rolledBack"]],
+    ["web-05", "plain", ["committed"]],
   ]);
 });
 

@@ -180,6 +180,26 @@ test("memory is bounded, and the sandbox says so", async () => {
   expect(sandbox.exceeded).toEqual(["memory"]);
 });
 
+test("where the machine has control groups to give, it is in one; it goes with the sandbox", async () => {
+  const sandbox = await open();
+
+  const groups = await attempt(sandbox, "cat /proc/self/cgroup");
+  const names = [...new Set([...groups.matchAll(/autopatch-clone-[-\w]+/g)].map(([name]) => name))];
+  const found = () =>
+    ["", "/memory", "/pids"].flatMap((at) => names.filter((one) => existsSync(`/sys/fs/cgroup${at}/${one}`)));
+  const during = found().length;
+  await sandbox.close();
+
+  expect(during > 0).toBe(names.length > 0);
+  expect(found()).toEqual([]);
+});
+
+test("a port below 1024 can be taken, as tests of configuration do, in a network that ends there", async () => {
+  const take = `use Socket; socket(S, AF_INET, SOCK_STREAM, 0); print bind(S, sockaddr_in(80, INADDR_ANY)) ? "taken" : $!`;
+
+  expect(await attempt(await open(), `perl -e '${take}'`)).toBe("taken");
+});
+
 test("what can be written is bounded, in every place that can be written", async () => {
   const sandbox = await open();
   const fill = (place: string) => `head -c 400M /dev/zero > ${place}/full 2>/dev/null; stat -c %s ${place}/full`;
