@@ -58,14 +58,21 @@ async function fetched(run: Exec, arch: Architecture, cacheDir: string): Promise
   mkdirSync(cacheDir, { recursive: true });
   const scratch = mkdtempSync(join(cacheDir, "fetching-"));
   try {
-    const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", scratch, `${name}@${version}`];
-    await must(run, "npm", args, { cwd: ROOT, deadlineMs: 600_000 });
+    const args = ["pack", "--loglevel=error", "--ignore-scripts", "--pack-destination", scratch, `${name}@${version}`];
+    await must(run, "npm", args, { cwd: ROOT, env: asItIs(), deadlineMs: 600_000 });
     await must(run, "tar", ["-xzf", join(scratch, `${name}-${version}.tgz`), "-C", scratch, "package/bin/node"]);
     renameSync(join(scratch, "package/bin/node"), kept);
     return kept;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** The environment of whoever builds: npm finds its registry, proxy and certificates by it. */
+function asItIs(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 function lockedVersion(name: string): string {
