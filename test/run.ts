@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exec, start } from "../agent/host/exec.ts";
-import { LOCAL_REQUIREMENTS, provide, TEST_REQUIREMENTS } from "../local/runner/requirements.ts";
+import { start } from "../agent/host/exec.ts";
+import { provideForTests } from "./provide.ts";
 
 /** `npm test`: brings what the tests need, runs them all, and ends with one line that says how many passed and failed. */
 interface VitestSummary {
@@ -14,12 +14,7 @@ interface VitestSummary {
 
 const folder = mkdtempSync(join(tmpdir(), "autopatch-test-"));
 try {
-  await provide([...LOCAL_REQUIREMENTS, ...TEST_REQUIREMENTS], {
-    exec,
-    path: process.env.PATH ?? "",
-    isRoot: process.getuid?.() === 0,
-    say: (text) => console.log(text),
-  });
+  await provideForTests();
   const outputFile = join(folder, "summary.json");
   const vitest = [
     "node_modules/vitest/vitest.mjs",

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { openBench } from "../agent/bench.ts";
+import { provideForTests } from "../provide.ts";
 import { openCrashHost, type Round } from "./rounds.ts";
 
 /** `npm run crash -- --rounds N [--seed S] [--only K]`: kills the agent at random moments and looks at what becomes of the host. */
@@ -21,6 +22,7 @@ const count = whole("rounds", values.rounds);
 const only = values.only === undefined ? [] : [whole("only", values.only)];
 const numbers = only.length > 0 ? only : Array.from({ length: count }, (_, i) => i + 1);
 
+await provideForTests();
 const bench = await openBench();
 const rounds: Round[] = [];
 try {

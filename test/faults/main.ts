@@ -1,7 +1,9 @@
+import { provideForTests } from "../provide.ts";
 import { FAULTS, faultFiles, meant } from "./table.ts";
 import { runTests } from "./vitest.ts";
 
 /** `npm run faults`: runs the tests of every fault in the table, and prints fault, expected result, tests and how they ended. */
+await provideForTests();
 const names = FAULTS.flatMap(({ provenBy }) => Object.values(provenBy).flat());
 const ended = await runTests(faultFiles(), names);
 
