@@ -69,6 +69,7 @@ const VARIABLES = {
   AUTOPATCH_APPROVAL: jsonText(ApprovalPolicy),
   AUTOPATCH_DECISIONS_BUCKET: z.string().min(3),
   AUTOPATCH_BATCHES_AT_ONCE: z.coerce.number().int().min(1),
+  AUTOPATCH_WAIT_SLICE_SECONDS: z.coerce.number().int().min(1),
 };
 const Variables = z.object(VARIABLES);
 
@@ -97,6 +98,8 @@ export interface FleetSettings {
   /** Where people's decisions lie. */
   readonly decisionsBucket: string;
   readonly batchesAtOnce: number;
+  /** Seconds after which a command's end is looked for where no event tells it. */
+  readonly waitSliceSeconds: number;
 }
 
 /** The settings as environment variables. Values may still be CloudFormation tokens. */
@@ -120,6 +123,7 @@ export function toEnvironment(settings: FleetSettings): Record<string, string> {
     AUTOPATCH_APPROVAL: JSON.stringify(settings.approval),
     AUTOPATCH_DECISIONS_BUCKET: settings.decisionsBucket,
     AUTOPATCH_BATCHES_AT_ONCE: String(settings.batchesAtOnce),
+    AUTOPATCH_WAIT_SLICE_SECONDS: String(settings.waitSliceSeconds),
   };
 }
 
@@ -149,5 +153,6 @@ export function fromEnvironment(environment: Readonly<Record<string, string | un
     approval: data.AUTOPATCH_APPROVAL,
     decisionsBucket: data.AUTOPATCH_DECISIONS_BUCKET,
     batchesAtOnce: data.AUTOPATCH_BATCHES_AT_ONCE,
+    waitSliceSeconds: data.AUTOPATCH_WAIT_SLICE_SECONDS,
   };
 }

@@ -89,6 +89,8 @@ export const COMPLIANCE_TYPE = "Custom:AutoPatch";
 export const KEYS = {
   run: (runId: string) => `runs/${runId}/`,
   snapshot: (runId: string) => `runs/${runId}/snapshot.json`,
+  /** One RunTerms: the snapshot without its hosts. */
+  terms: (runId: string) => `runs/${runId}/terms.json`,
   /** A JSON array of BatchItem, read by the Distributed Map: every host of the wave to prepare, those that passed to apply, those that committed to check or roll back. */
   waveItems: (runId: string, wave: number, phase: BatchPhase) => `runs/${runId}/waves/${wave}/${phase}.json`,
   verdict: (runId: string, wave: number, phase: Phase) => `runs/${runId}/waves/${wave}/verdict-${phase}.json`,

@@ -113,6 +113,10 @@ export const Snapshot = z.object({
 });
 export type Snapshot = z.infer<typeof Snapshot>;
 
+/** What holds for every host of the run: all that a batch needs to know of it, however many hosts there are. Written once. */
+export const RunTerms = Snapshot.omit({ waves: true, hosts: true, leftOut: true });
+export type RunTerms = z.infer<typeof RunTerms>;
+
 /** One item of the Distributed Map: what a PatchBatch is about. */
 export const BatchItem = z.object({
   runId: RunId,
@@ -150,6 +154,8 @@ export const SentCommand = z.object({
   /** Hosts of this batch that must be put back, from earlier commands. */
   toRollBack: z.array(InstanceId),
   dryRun: z.boolean(),
+  /** Seconds that hosts stay on trial after it; absent where it puts none on trial. */
+  trialSeconds: z.int().positive().optional(),
 });
 export type SentCommand = z.infer<typeof SentCommand>;
 

@@ -33,16 +33,22 @@ export const DispatchMessage = z.object({
 /** proceed: `instanceIds` go on to the next command. nobodyLeft: none does. A state machine's choice has one branch for each. */
 export const COMMAND_VERDICTS = ["proceed", "nobodyLeft"] as const;
 export type CommandVerdict = (typeof COMMAND_VERDICTS)[number];
-/** What the token is answered with once every host has answered, or can no more. */
+/** What the token is answered with once every host has answered, or can no more; or before, when those that did may not be kept waiting. */
 export const CommandEnd = z.object({
   verdict: z.enum(COMMAND_VERDICTS),
   instanceIds: z.array(InstanceId),
   toRollBack: z.array(InstanceId),
+  /** Hosts that have not answered yet and are still waited for. */
+  waiting: z.array(InstanceId),
 });
 export type CommandEnd = z.infer<typeof CommandEnd>;
 
-/** Who waits for a command, and where in the bucket it says what was sent. */
-export const ParkedToken = z.object({ taskToken: z.string(), sent: z.string() });
+/** Hosts whose answers to a command are waited for, and those of the batch that must be put back already. */
+export const Awaited = DispatchMessage.pick({ instanceIds: true, toRollBack: true });
+export type Awaited = z.infer<typeof Awaited>;
+
+/** Who waits for a command, for which of its hosts, and where in the bucket it says what was sent. */
+export const ParkedToken = Awaited.extend({ taskToken: z.string(), sent: z.string() });
 
 /** Asked before a phase of a wave begins, and again as long as the answer is `wait`. */
 export const GateMessage = z.object({

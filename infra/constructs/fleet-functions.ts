@@ -31,7 +31,17 @@ export const FLEET_FUNCTIONS = [
 ] as const;
 export type FleetFunctionName = (typeof FLEET_FUNCTIONS)[number];
 
-const LONG: ReadonlySet<FleetFunctionName> = new Set<FleetFunctionName>(["assess", "promote", "pool", "report"]);
+/**
+ * Seconds that those may take which read something of every host of a wave, take some hundred packages into the pool, or page through every
+ * instance of a large account. The others have 60: a batch whose lines were cut is read host by host.
+ */
+const TIMEOUT_SECONDS: Readonly<Partial<Record<FleetFunctionName, number>>> = {
+  plan: 900,
+  assess: 300,
+  promote: 300,
+  pool: 300,
+  report: 900,
+};
 
 /** Invoked by events: what they could not handle goes to the dead letters. */
 const BY_EVENT: ReadonlySet<FleetFunctionName> = new Set<FleetFunctionName>([
@@ -72,8 +82,7 @@ export class FleetFunctions extends Construct {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: name === "report" ? 1024 : 512,
-      // A batch whose lines were cut is read host by host; what reads the plan of every host, or takes some hundred packages, may take longer.
-      timeout: Duration.seconds(LONG.has(name) ? 300 : 60),
+      timeout: Duration.seconds(TIMEOUT_SECONDS[name] ?? 60),
       environment: { ...props.environment },
       role,
       logGroup,

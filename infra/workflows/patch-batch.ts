@@ -8,7 +8,8 @@ export type PatchBatchProps = Pick<RunCommandProps, "functions" | "waitSliceSeco
 /**
  * Takes one batch of hosts through a phase, or back. Input: `{ item: BatchItem, phase: BatchPhase }`.
  *
- * A host that fails leaves its batch; those that must be put back gather in `$toRollBack` and are rolled back at the end. When the
+ * A host that fails leaves its batch; those that must be put back gather in `$toRollBack` and are rolled back at the end. Hosts that have
+ * applied are not kept waiting for slow ones until their trial is over: they commit, and the batch waits on for those in `$waiting`. When the
  * machinery breaks in mid-apply, nobody knows where the hosts stand: all that were on their way are asked to go back too, and a host
  * with nothing to undo says so. Only then does the batch fail. Hosts that have committed are another matter: a check that breaks takes
  * nothing back.
@@ -31,26 +32,26 @@ export function patchBatch(scope: Construct, props: PatchBatchProps): IChainable
     onward: rolledBack,
     whenBroken: broken,
   });
-  const rollbackNeeded = Choice.jsonata(scope, "RollbackNeeded")
-    .when(Condition.jsonata("{% $count($toRollBack) > 0 %}"), rollback)
-    .otherwise(done);
+  const whoIsLeft = Choice.jsonata(scope, "WhoIsLeft");
   const takeAllBack = Pass.jsonata(scope, "TakeAllBack", {
-    assign: { toRollBack: "{% [$distinct($append($toRollBack, $hosts))] %}" },
+    assign: { toRollBack: "{% [$distinct($append($append($toRollBack, $hosts), $waiting))] %}" },
   }).next(rollback);
 
   const prepare = runCommand(scope, { ...props, command: "prepare", hosts: "hosts", whenBroken: broken });
   const commit = runCommand(scope, {
     ...props,
     command: "commit",
+    // Once for each part of the batch.
+    attempt: "{% $commits %}",
     hosts: "hosts",
-    onward: rollbackNeeded,
+    onward: whoIsLeft,
     whenBroken: takeAllBack,
   });
   const apply = runCommand(scope, {
     ...props,
     command: "apply",
     hosts: "hosts",
-    onward: { proceed: commit, nobodyLeft: rollbackNeeded },
+    onward: { proceed: commit, nobodyLeft: whoIsLeft },
     whenBroken: takeAllBack,
   });
 
@@ -58,9 +59,14 @@ export function patchBatch(scope: Construct, props: PatchBatchProps): IChainable
     ...props,
     command: "check",
     hosts: "hosts",
-    onward: rollbackNeeded,
+    onward: whoIsLeft,
     whenBroken: broken,
   });
+
+  whoIsLeft
+    .when(Condition.jsonata("{% $count($waiting) > 0 %}"), apply, { assign: THOSE_WAITING })
+    .when(Condition.jsonata("{% $count($toRollBack) > 0 %}"), rollback)
+    .otherwise(done);
 
   const first: Readonly<Record<BatchPhase, IChainable>> = { prepare, apply, check, rollback };
   const choice = Choice.jsonata(scope, "Phase");
@@ -69,6 +75,9 @@ export function patchBatch(scope: Construct, props: PatchBatchProps): IChainable
   return choice;
 }
 
+/** Apply is looked at again, for the rest of the batch; who of these commits does so by a command of their own. */
+const THOSE_WAITING = { hosts: "{% $waiting %}", waiting: [], commits: "{% $commits + 1 %}" };
+
 function begin(phase: BatchPhase) {
   const everyHost = "{% $states.input.item.instanceIds %}";
   return {
@@ -76,6 +85,8 @@ function begin(phase: BatchPhase) {
       item: "{% $states.input.item %}",
       hosts: everyHost,
       toRollBack: phase === "rollback" ? everyHost : [],
+      waiting: [],
+      commits: 1,
       ...(phase === "prepare" ? {} : { rollbackAttempt: ROLLBACK_ATTEMPTS[phase] }),
       broken: null,
     },

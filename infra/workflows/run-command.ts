@@ -39,7 +39,7 @@ export function runCommand(scope: Construct, props: RunCommandProps): IChainable
       taskToken: "{% $states.context.Task.Token %}",
     },
     untilAnswered: Timeout.duration(Duration.seconds(props.waitSliceSeconds)),
-    ...(props.hosts === "hosts" ? { assign: ANSWERED } : {}),
+    ...(props.hosts === "hosts" ? { assign: { ...ANSWERED, ...(command === "apply" ? STILL_WAITING : {}) } } : {}),
   });
   task.addCatch(task, { errors: [Errors.TIMEOUT], outputs: {} });
   task.addCatch(props.whenBroken, { outputs: {}, assign: { broken: CAUGHT } });
@@ -53,6 +53,9 @@ const ANSWERED = {
   hosts: "{% $states.result.instanceIds %}",
   toRollBack: "{% $states.result.toRollBack %}",
 };
+
+/** Only hosts that apply are not all waited for; whoever commits in the meantime changes nothing of that. */
+const STILL_WAITING = { waiting: "{% $states.result.waiting %}" };
 
 function isByVerdict(
   onward: Readonly<Record<CommandVerdict, IChainable>> | IChainable,

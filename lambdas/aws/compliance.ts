@@ -2,9 +2,13 @@ import { PutComplianceItemsCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { COMPLIANCE_TYPE } from "../../contract/names.ts";
 import type { HostCompliance } from "../fleet/compliance.ts";
 
-/** Calls under way at the same time. */
-const AT_ONCE = 10;
-/** A call that was begun within the time given may take so long: an attempt has a deadline of its own, and there are three. */
+/**
+ * Calls under way at the same time: few, since AWS publishes no rate for them and whoever is throttled stays untold. The client slows down by
+ * itself beside that.
+ */
+const AT_ONCE = 3;
+const ATTEMPTS = 8;
+/** An attempt has a deadline of its own: what was begun within the time given does not outlast the function. */
 const ATTEMPT_MS = 5_000;
 
 export interface ComplianceRun {
@@ -21,16 +25,20 @@ export interface ComplianceTold {
 
 /** Systems Manager's compliance. */
 export class Compliance {
-  readonly #ssm = new SSMClient({ requestHandler: { requestTimeout: ATTEMPT_MS, connectionTimeout: ATTEMPT_MS } });
+  readonly #ssm = new SSMClient({
+    retryMode: "adaptive",
+    maxAttempts: ATTEMPTS,
+    requestHandler: { requestTimeout: ATTEMPT_MS, connectionTimeout: ATTEMPT_MS },
+  });
 
   /** Tells of each host with a call of its own; the API knows no other. Never throws: a host that cannot be told of is named with the reason. */
   async put(hosts: readonly HostCompliance[], run: ComplianceRun): Promise<ComplianceTold> {
     const told: HostCompliance[] = [];
     const untold: { instanceId: string; why: string }[] = [];
     const until = performance.now() + run.forMs;
-    const waiting = [...hosts];
+    let next = 0;
     const work = async () => {
-      for (let host = waiting.shift(); host !== undefined; host = waiting.shift()) {
+      for (let host = hosts[next++]; host !== undefined; host = hosts[next++]) {
         const why = performance.now() > until ? "no time was left" : await this.#putOne(host, run);
         if (why === null) told.push(host);
         else untold.push({ instanceId: host.instanceId, why });

@@ -35,13 +35,23 @@ function missing(result: never): never {
   throw new Error(`no branch for ${JSON.stringify(result)}`);
 }
 
-/** Divides the hosts of a batch after a command. Pure. @param last the last step that each host answered @param before hosts that earlier commands already sent back */
-export function partition(last: readonly StepResult[], before: readonly string[]): CommandEnd {
+/**
+ * Divides the hosts of a batch after a command. Pure.
+ * @param last the last step that each host answered
+ * @param before hosts that earlier commands already sent back
+ * @param waiting hosts that have not answered yet
+ */
+export function partition(
+  last: readonly StepResult[],
+  before: readonly string[],
+  waiting: readonly string[] = [],
+): CommandEnd {
   const those = (where: Onward) => last.filter((r) => onward(r) === where).map(({ instanceId }) => instanceId);
   const instanceIds = those("proceed");
   return {
     verdict: instanceIds.length > 0 ? "proceed" : "nobodyLeft",
     instanceIds,
     toRollBack: [...new Set([...before, ...those("rollBack")])],
+    waiting: [...waiting],
   };
 }

@@ -37,12 +37,12 @@ export function buildRunReport(seen: RunSeen, now: Date): RunReport {
   const { snapshot, verdicts, error } = seen;
   const results = byHost(seen.collections);
   const waves = snapshot?.waves ?? [];
+  const names = new Map(snapshot?.hosts.map(({ instanceId, name }) => [instanceId, name]));
   const hosts = waves.flatMap(({ index, batches }) =>
-    batches
-      .flat()
-      .map((id) =>
-        hostReport(hostOf(snapshot, id), index, results.get(id) ?? {}, snapshot?.dryRun ?? false, seen.reports),
-      ),
+    batches.flat().map((instanceId) => {
+      const host = { instanceId, name: names.get(instanceId) ?? instanceId };
+      return hostReport(host, index, results.get(instanceId) ?? {}, snapshot?.dryRun ?? false, seen.reports);
+    }),
   );
   const report = {
     contractVersion: CONTRACT_VERSION,
@@ -100,10 +100,6 @@ function runOutcome(
   const well: ReadonlySet<string> = new Set(["committed", "nothingToDo", "planned"]);
   // A run that found nobody to patch has not succeeded at patching.
   return hosts.length > 0 && hosts.every(({ outcome }) => well.has(outcome)) ? "succeeded" : "partial";
-}
-
-function hostOf(snapshot: Snapshot | undefined, instanceId: string): Pick<Host, "instanceId" | "name"> {
-  return snapshot?.hosts.find((host) => host.instanceId === instanceId) ?? { instanceId, name: instanceId };
 }
 
 function hostReport(

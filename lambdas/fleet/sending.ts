@@ -2,7 +2,7 @@ import { CONTRACT_VERSION } from "../../contract/envelope.ts";
 import type { SendingPolicy } from "../../contract/environment.ts";
 import { documentName } from "../../contract/names.ts";
 import type { HostRequest } from "../../contract/request.ts";
-import type { Snapshot } from "../../contract/run.ts";
+import type { RunTerms } from "../../contract/run.ts";
 import { COMMANDS, type CommandName, commandSeconds } from "../../contract/steps.ts";
 
 /** One SendCommand, but for the hosts that turn out to be unreachable. */
@@ -35,7 +35,7 @@ export function planSending(
     /** What hosts that prepare are told of fleet locks. @default nothing */
     readonly fleetLock?: Pick<HostRequest, "fleetLocks" | "offerDebs">;
   },
-  snapshot: Snapshot,
+  run: Pick<RunTerms, "runId" | "fleet" | "dryRun" | "policy">,
   settings: { readonly sending: SendingPolicy; readonly documentPrefix: string; readonly bucket: string },
   now: Date,
 ): Sending {
@@ -49,21 +49,21 @@ export function planSending(
   const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
   return {
     document: `${settings.documentPrefix}${documentName(command)}`,
-    comment: `AutoPatch ${snapshot.runId} wave ${wave} ${command}`.slice(0, 100),
+    comment: `AutoPatch ${run.runId} wave ${wave} ${command}`.slice(0, 100),
     maxConcurrency,
     maxErrors: SHARED.has(command) ? sending.maxErrors : "100%",
     deliverySeconds,
     deadline: after(deliverySeconds + seconds + sending.slackSeconds),
     request: {
       contractVersion: CONTRACT_VERSION,
-      runId: snapshot.runId,
-      fleet: snapshot.fleet,
+      runId: run.runId,
+      fleet: run.fleet,
       steps: [...COMMANDS[command]],
       attempt,
       expiresAt: after(deliverySeconds + sending.slackSeconds).toISOString(),
       instanceIds: [...instanceIds],
-      dryRun: snapshot.dryRun,
-      policy: snapshot.policy,
+      dryRun: run.dryRun,
+      policy: run.policy,
       bucket: settings.bucket,
       ...(command === "prepare" ? fleetLock : {}),
     },

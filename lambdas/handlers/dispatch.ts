@@ -20,10 +20,10 @@ const tokens = new TaskTokens();
 export const handler = defineHandler(DispatchMessage, z.null(), async (message, surroundings) => {
   const store = new RunStore(surroundings.settings.bucket);
   const { sent, isNew } = await sendOnce({ store, commands, instances }, message, surroundings);
-  await park(store, sent, message.taskToken);
+  await park(store, sent, message);
   // Of a command that is at its beginning, the event is still to come; where it reached nobody, none will.
   if (isNew && sent.commandId !== null) return null;
-  const end = await endOf({ store, commands }, sent, surroundings.now);
+  const end = await endOf({ store, commands }, sent, message, surroundings);
   if (end !== null) await tokens.answer(message.taskToken, end);
   return null;
 });

@@ -20,13 +20,13 @@ export const handler = defineHandler(CommandEvent, z.null(), async ({ detail }, 
   return null;
 });
 
-async function tell(commandId: string, { settings, now }: Surroundings): Promise<string> {
-  const store = new RunStore(settings.bucket);
+async function tell(commandId: string, surroundings: Surroundings): Promise<string> {
+  const store = new RunStore(surroundings.settings.bucket);
   const parked = await store.read(KEYS.token(commandId), ParkedToken);
   if (parked === undefined) return "nobody waits yet";
   const sent = await store.read(parked.sent, SentCommand);
   if (sent === undefined) throw new Error(`command ${commandId}: there is no ${parked.sent}`);
-  const end = await endOf({ store, commands }, sent, now);
+  const end = await endOf({ store, commands }, sent, parked, surroundings);
   if (end === null) return "not every result is there yet";
   return (await tokens.answer(parked.taskToken, end)) ? "told" : "nobody waits any more";
 }

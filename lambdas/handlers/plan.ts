@@ -1,7 +1,7 @@
 import { RunId } from "../../contract/envelope.ts";
 import type { FleetSettings } from "../../contract/environment.ts";
 import { KEYS } from "../../contract/names.ts";
-import { type RunRequest, Snapshot } from "../../contract/run.ts";
+import { type RunRequest, RunTerms, Snapshot } from "../../contract/run.ts";
 import { PlanAnswer, PlanMessage } from "../../contract/workflow.ts";
 import { findHosts } from "../aws/fleet-hosts.ts";
 import { FleetLease } from "../aws/fleet-lease.ts";
@@ -29,6 +29,7 @@ export const handler = defineHandler(PlanMessage, PlanAnswer, async ({ execution
   const planned = before ?? (await plan(store, runId, request, settings, now));
   const isNew = before === undefined && (await store.writeNew(KEYS.snapshot(runId), planned));
   const snapshot = isNew ? planned : ((await store.read(KEYS.snapshot(runId), Snapshot)) ?? planned);
+  await store.writeNew(KEYS.terms(runId), RunTerms.parse(snapshot));
   for (const wave of snapshot.waves)
     await store.writeNew(KEYS.waveItems(runId, wave.index, "prepare"), batchItems(runId, wave));
   const items = snapshot.waves.map(({ index }) => ({

@@ -1,7 +1,7 @@
 import type { FleetSettings } from "../../contract/environment.ts";
 import { KEYS } from "../../contract/names.ts";
 import { Promotion } from "../../contract/promotion.ts";
-import { CommandResults, SentCommand, Snapshot, type Wave } from "../../contract/run.ts";
+import { CommandResults, RunTerms, SentCommand, Snapshot, type Wave } from "../../contract/run.ts";
 import { StepReport } from "../../contract/step-report.ts";
 import { FleetLease } from "../aws/fleet-lease.ts";
 import type { RunStore } from "../aws/run-store.ts";
@@ -18,18 +18,25 @@ export async function snapshotOf(store: RunStore, runId: string): Promise<Snapsh
   return snapshot;
 }
 
+/** What holds for every host of the run. @throws Error when it was never planned */
+export async function termsOf(store: RunStore, runId: string): Promise<RunTerms> {
+  const terms = await store.read(KEYS.terms(runId), RunTerms);
+  if (terms === undefined) throw new Error(`run ${runId}: it was never planned: there is no ${KEYS.terms(runId)}`);
+  return terms;
+}
+
 /** What hosts of a wave that prepare are told of fleet locks. @throws Error when what was proven is not there */
-export async function fleetLockOf(store: RunStore, snapshot: Snapshot, wave: number) {
-  return fleetLockPart(snapshot, wave, await promotionOf(store, snapshot, wave));
+export async function fleetLockOf(store: RunStore, terms: RunTerms, wave: number) {
+  return fleetLockPart(terms, wave, await promotionOf(store, terms, wave));
 }
 
 /** A run that resumes one that itself resumed another installs what the first of them proved. */
-async function promotionOf(store: RunStore, snapshot: Snapshot, wave: number): Promise<Promotion | undefined> {
-  const proving = provingRun(snapshot, wave);
+async function promotionOf(store: RunStore, terms: RunTerms, wave: number): Promise<Promotion | undefined> {
+  const proving = provingRun(terms, wave);
   if (proving === null) return undefined;
   const own = await store.read(KEYS.promotion(proving), Promotion);
-  if (own !== undefined || proving === snapshot.runId) return own;
-  return promotionOf(store, await snapshotOf(store, proving), wave);
+  if (own !== undefined || proving === terms.runId) return own;
+  return promotionOf(store, await termsOf(store, proving), wave);
 }
 
 /** Everything that commands brought back for these waves, and what can be said of those that were sent and never collected. */

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { KEYS } from "../../contract/names.ts";
-import { SentCommand } from "../../contract/run.ts";
+import { DEFAULT_TRIAL_SECONDS } from "../../contract/request.ts";
+import { type RunTerms, SentCommand } from "../../contract/run.ts";
 import type { DispatchMessage } from "../../contract/workflow.ts";
 import type { ManagedInstances } from "../aws/managed-instances.ts";
 import { sendToReachable } from "../aws/reachable.ts";
@@ -8,7 +9,7 @@ import type { RunCommand } from "../aws/run-command.ts";
 import type { RunStore } from "../aws/run-store.ts";
 import { planSending } from "../fleet/sending.ts";
 import type { Surroundings } from "./define-handler.ts";
-import { fleetLockOf, snapshotOf } from "./run-data.ts";
+import { fleetLockOf, termsOf } from "./run-data.ts";
 
 interface Outside {
   readonly store: RunStore;
@@ -32,13 +33,14 @@ export async function sendOnce(
   const before = await store.read(key, SentCommand);
   if (before !== undefined && before.sending === undefined) return { sent: before, isNew: false };
 
-  const snapshot = await snapshotOf(store, item.runId);
-  const fleetLock = command === "prepare" ? await fleetLockOf(store, snapshot, item.wave) : {};
-  const sending = planSending({ ...message, wave: item.wave, fleetLock }, snapshot, settings, now);
-  const { dryRun } = snapshot;
+  const terms = await termsOf(store, item.runId);
+  const fleetLock = command === "prepare" ? await fleetLockOf(store, terms, item.wave) : {};
+  const sending = planSending({ ...message, wave: item.wave, fleetLock }, terms, settings, now);
+  const { dryRun } = terms;
   const times = { sentAt: now.toISOString(), deadline: sending.deadline.toISOString() };
   const nobody = { commandId: null, undeliverable: [] };
-  const note: SentCommand = { item, command, attempt, instanceIds, toRollBack, dryRun, ...times, ...nobody };
+  const trial = command === "apply" && !dryRun ? { trialSeconds: trialSecondsOf(terms) } : {};
+  const note: SentCommand = { item, command, attempt, instanceIds, toRollBack, dryRun, ...times, ...trial, ...nobody };
   await store.write(key, { ...note, sending: "underWay" });
   const reached = await sendToReachable(commands, instances, sending, instanceIds, settings.tag);
   if ("refusal" in reached) {
@@ -49,4 +51,9 @@ export async function sendOnce(
   const sent = { ...note, ...reached };
   await store.write(key, sent);
   return { sent, isNew: true };
+}
+
+/** Where the run leaves it to the hosts, what they take unless their configuration says otherwise. */
+function trialSecondsOf({ policy }: RunTerms): number {
+  return policy.trialSeconds ?? DEFAULT_TRIAL_SECONDS;
 }

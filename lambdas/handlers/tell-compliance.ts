@@ -7,8 +7,8 @@ import { ComplianceLedger, notYetTold, withTold } from "../fleet/compliance-ledg
 import { logLine } from "./define-handler.ts";
 
 const compliance = new Compliance();
-/** Of the report's five minutes. Hosts that are left are told of by the next run. */
-const FOR_MS = 120_000;
+/** Of the report's fifteen minutes. Hosts that are left are told of by the next run. */
+const FOR_MS = 480_000;
 /** Reasons that one log line names. */
 const NAMED = 5;
 

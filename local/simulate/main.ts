@@ -83,16 +83,25 @@ function wavesOf({
 
 async function main(): Promise<void> {
   const options = parseSimulateOptions(process.argv.slice(2));
-  const logged = console.log;
-  // Lambdas log to the console.
-  console.log = () => undefined;
-  const result = await simulate(options).finally(() => {
-    console.log = logged;
-  });
+  const result = await inSilence(() => simulate(options));
   process.stdout.write(formatResult(result));
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
   const { missing, untrue } = result.honesty;
   if (missing.length + untrue.length + result.unfinished.length > 0) process.exitCode = 1;
+}
+
+/** Lambdas log to the console, and their embedded metrics go straight to standard output. */
+async function inSilence<T>(work: () => Promise<T>): Promise<T> {
+  const { log } = console;
+  const write = process.stdout.write;
+  console.log = () => undefined;
+  process.stdout.write = () => true;
+  try {
+    return await work();
+  } finally {
+    console.log = log;
+    process.stdout.write = write;
+  }
 }
 
 main().catch((error: unknown) => {

@@ -4,7 +4,7 @@ import { KEYS, REQUEST_PARAMETER } from "../../contract/names.ts";
 import { decodeRequest } from "../../contract/request.ts";
 import { said } from "./results.ts";
 import { openWire, wire } from "./run-fleet.ts";
-import { SNAPSHOT } from "./snapshot.ts";
+import { SNAPSHOT, TERMS } from "./snapshot.ts";
 import { WireError } from "./wire.ts";
 
 let close: () => Promise<void>;
@@ -15,6 +15,7 @@ afterAll(() => close());
 beforeEach(() => {
   wire.reset();
   wire.objects.set(KEYS.snapshot("run-1"), JSON.stringify(SNAPSHOT));
+  wire.objects.set(KEYS.terms("run-1"), JSON.stringify(TERMS));
   vi.spyOn(console, "log").mockReturnValue();
 });
 afterEach(() => vi.restoreAllMocks());
@@ -65,7 +66,14 @@ const answered = () => {
   });
   return answers;
 };
-const PROCEED = { verdict: "proceed", instanceIds: ITEM.instanceIds, toRollBack: ["i-00000004"] };
+const PROCEED = { verdict: "proceed", instanceIds: ITEM.instanceIds, toRollBack: ["i-00000004"], waiting: [] };
+/** The token as it is parked. */
+const parkedAs = (taskToken: string) => ({
+  taskToken,
+  sent: SENT_KEY,
+  instanceIds: ITEM.instanceIds,
+  toRollBack: ["i-00000004"],
+});
 
 test("a message that does not fit is refused by name, before anything is called", async () => {
   const plan = await handler("plan");
@@ -109,6 +117,7 @@ test("planning again gives what was planned first, though the fleet has changed"
   });
   expect(wire.json(keys(1).prepare)).toEqual([{ ...ITEM, instanceIds: SNAPSHOT.waves[1]?.batches[0] }]);
   expect(wire.json(KEYS.snapshot("run-1"))).toEqual(SNAPSHOT);
+  expect(wire.json(KEYS.terms("run-1"))).toEqual(TERMS);
 });
 
 test("an execution's name that cannot be a run's id is refused with the way out", async () => {
@@ -173,7 +182,7 @@ test("one host that SSM refuses does not keep the command from the others", asyn
     undeliverable: ["i-00000003"],
     refusals: { "i-00000003": "undeliverable" },
   });
-  expect(wire.json(KEYS.token("c-1"))).toEqual({ taskToken: "token", sent: SENT_KEY });
+  expect(wire.json(KEYS.token("c-1"))).toEqual(parkedAs("token"));
   expect(asked).toEqual([ITEM.instanceIds, ["i-00000002"]]);
 });
 
@@ -187,7 +196,9 @@ test("when no host is left, nothing is sent, nobody waits, and all are undeliver
   await (await handler("dispatch"))(DISPATCH);
 
   const toRollBack = ["i-00000004", ...ITEM.instanceIds];
-  expect(answers).toEqual([{ taskToken: "token", output: { verdict: "nobodyLeft", instanceIds: [], toRollBack } }]);
+  expect(answers).toEqual([
+    { taskToken: "token", output: { verdict: "nobodyLeft", instanceIds: [], toRollBack, waiting: [] } },
+  ]);
   expect(wire.json(SENT_KEY)).toMatchObject({
     commandId: null,
     undeliverable: ITEM.instanceIds,
@@ -258,7 +269,7 @@ test("called again after its answer was lost, it sends nothing a second time and
 
   await (await handler("dispatch"))({ ...DISPATCH, taskToken: "another" });
 
-  expect(wire.json(KEYS.token("c-1"))).toEqual({ taskToken: "another", sent: SENT_KEY });
+  expect(wire.json(KEYS.token("c-1"))).toEqual(parkedAs("another"));
   expect(wire.log).not.toContain("SendCommand");
   expect(wire.log).not.toContain("SendTaskSuccess");
 });
@@ -275,7 +286,7 @@ test("called again after the command has ended, it answers for the event that no
 
 const parked = () => {
   wire.objects.set(SENT_KEY, JSON.stringify(SENT));
-  wire.objects.set(KEYS.token("c-1"), JSON.stringify({ taskToken: "token", sent: SENT_KEY }));
+  wire.objects.set(KEYS.token("c-1"), JSON.stringify(parkedAs("token")));
 };
 
 test.each([

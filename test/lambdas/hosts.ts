@@ -35,11 +35,16 @@ interface Command {
   readonly invocations: readonly Seen[];
   /** A step of it takes a long time. */
   readonly late: boolean;
+  /** Hosts that answer long after the others. */
+  readonly slow: ReadonlySet<string>;
   ended: boolean;
+  slowEnded: boolean;
 }
 
 /** How much longer a host takes that is late. */
 const LATE = 40;
+/** How much later than the others a slow host answers: several slices of the wait. */
+const STEP_LATER_MS = 2_500;
 
 /** Run Command with hosts that say what a test tells them to, each answer in the frame and shape of the real one. */
 export class FakeHosts {
@@ -67,7 +72,10 @@ export class FakeHosts {
       const command = this.sent.find(({ id }) => id === CommandId);
       const running = { Status: "InProgress", StatusDetails: "InProgress", CommandPlugins: [] };
       return {
-        CommandInvocations: command?.invocations.map((done) => (command.ended ? done : { ...done, ...running })) ?? [],
+        CommandInvocations:
+          command?.invocations.map((done) =>
+            command.ended && (command.slowEnded || !command.slow.has(done.InstanceId)) ? done : { ...done, ...running },
+          ) ?? [],
       };
     });
     wire.calls.set("GetCommandInvocation", ({ CommandId, InstanceId, PluginName }) => {
@@ -95,6 +103,8 @@ export class FakeHosts {
   async #end(command: Command, lastsMs: number, ended: (commandId: string) => Promise<void>): Promise<void> {
     if (lastsMs > 0) await delay(lastsMs);
     command.ended = true;
+    if (command.slow.size > 0) await delay(STEP_LATER_MS);
+    command.slowEnded = true;
     if (command.invocations.every(({ StatusDetails }) => StatusDetails !== "InProgress")) await ended(command.id);
   }
 
@@ -112,7 +122,9 @@ export class FakeHosts {
     const invocations = ids.map((id) => this.#invocation(id, request));
     for (const { id, what } of says) if (what === "dies") this.#absent.set(id, "gone");
     const late = says.some(({ what }) => what === "late");
-    return { id: `command-${this.sent.length + 1}`, name, invocations, late, ended: false };
+    const slow = new Set(says.filter(({ what }) => what === "slow").map(({ id }) => id));
+    const id = `command-${this.sent.length + 1}`;
+    return { id, name, invocations, late, slow, ended: false, slowEnded: false };
   }
 
   /** The host goes on as long as its steps pass; those after that print nothing. */

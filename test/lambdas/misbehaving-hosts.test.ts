@@ -42,6 +42,16 @@ function pastDeadline(wave: number, ...commands: readonly CommandName[]): NonNul
   };
 }
 
+/** Lets so many minutes pass at a look for the end of an apply that somebody still keeps waiting. */
+function minutesGoBy(minutes: Readonly<Record<number, number>>): NonNullable<FleetScenario["before"]> {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  let looks = 0;
+  return (name, { command, item }) => {
+    if (name !== "dispatch" || command !== "apply" || (item as { wave: number }).wave !== 1) return;
+    vi.setSystemTime(Date.now() + (minutes[++looks] ?? 0) * 60_000);
+  };
+}
+
 /** How the third host ended, and what people are told to do about it. */
 async function endOfThird(scenario: FleetScenario) {
   const run = await runFleet(stack, scenario);
@@ -127,6 +137,29 @@ describe("while it is changed or on trial", () => {
     expect(silent).toMatchObject({ step, code, outcome: "inDoubt", others: COMMITTED });
     expect(silent.told).toContain("What now: Nobody saw where it stands.");
     expect(back.run.story.slice(-1)).toEqual(["rollback 3"]);
+  });
+
+  test("a host that falls silent does not keep its neighbours on trial until they go back", async () => {
+    const hosts = third({ install: "silent", rollback: "ok" });
+    const end = await endOfThird({ hosts, before: minutesGoBy({ 2: 30, 3: 30, 5: 720 }) });
+
+    expect(end).toMatchObject({ code: "noAnswer", outcome: "rolledBack", others: COMMITTED });
+    expect(end.run.story.slice(-3)).toEqual(["apply 2345", "commit 245", "rollback 3"]);
+  });
+
+  test("a host that is slower than its neighbours' trial lasts commits after them", async () => {
+    const hosts = third({ install: "slow" }).map((one, n) => (n === 3 ? host(4, { validate: "unhealthy" }) : one));
+    const end = await endOfThird({ hosts: hosts, before: minutesGoBy({ 2: 59 }) });
+
+    expect(end).toMatchObject({ code: undefined, outcome: "committed" });
+    expect(end.run.story.slice(-4)).toEqual(["apply 2345", "commit 25", "commit 3", "rollback 4"]);
+    expect(end.run.report?.hosts.map(({ outcome }) => outcome)).toEqual([
+      "committed",
+      "committed",
+      "committed",
+      "inDoubt",
+      "committed",
+    ]);
   });
 
   test("a long answer is read in full, and the host is committed", async () => {

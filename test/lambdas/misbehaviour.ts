@@ -22,6 +22,8 @@ export const MISBEHAVIOURS = [
   "killed",
   /** It passes, but only after a long time, as a host that reboots and comes back. */
   "late",
+  /** The same, and the others of its command have answered long before. */
+  "slow",
   /** What is printed is no result. */
   "garbage",
   /** The result line is cut. */
@@ -90,6 +92,7 @@ export function misbehaved(what: Misbehaviour, good: StepResult): PluginSeen | n
     case "killed":
       return killed(7);
     case "late":
+    case "slow":
       return ended(step, line, 0);
     case "garbage":
       return ended(step, "Segmentation fault\n", 139);

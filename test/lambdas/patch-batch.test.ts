@@ -33,6 +33,10 @@ const SCENARIOS: Readonly<Record<string, FleetScenario>> = {
   },
   "nobody gets through what applies, nothing is to be undone": { hosts: hosts({ install: "blocked" }) },
   "nobody gets through what applies, everybody goes back": { hosts: hosts({ validate: "unhealthy", rollback: "ok" }) },
+  "one host keeps the others waiting until their trial runs out": {
+    hosts: hosts({}, 3).map((host, n) => (n === 2 ? { ...host, says: { install: "slow" } } : host)),
+    settings: { AUTOPATCH_WAIT_SLICE_SECONDS: "3600" },
+  },
   "preparing breaks": { hosts: hosts(), before: breaks("prepare") },
   "applying breaks": { hosts: hosts(), before: breaks("apply") },
   "committing breaks": { hosts: hosts(), before: breaks("commit") },

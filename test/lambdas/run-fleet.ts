@@ -244,6 +244,7 @@ export const SETTINGS: FleetSettings = {
   approval: DEFAULT_APPROVAL,
   decisionsBucket: "decisions",
   batchesAtOnce: 20,
+  waitSliceSeconds: 60,
 };
 
 function environment(url: string): Record<string, string> {

@@ -1,6 +1,6 @@
 import { CONTRACT_VERSION } from "../../contract/envelope.ts";
 import { DEFAULT_POLICY } from "../../contract/request.ts";
-import { DEFAULT_WAVES, type Snapshot } from "../../contract/run.ts";
+import { DEFAULT_WAVES, RunTerms, type Snapshot } from "../../contract/run.ts";
 
 const host = (number: number, name: string) => ({
   instanceId: `i-0000000${number}`,
@@ -26,3 +26,6 @@ export const SNAPSHOT: Snapshot = {
   hosts: [host(1, "canary-01"), host(2, "web-02"), host(3, "web-03"), host(4, "web-04"), host(5, "web-05")],
   leftOut: [],
 };
+
+/** What its batches know of it. */
+export const TERMS = RunTerms.parse(SNAPSHOT);

@@ -58,10 +58,12 @@ test("hosts to roll back gather over the steps, each once", () => {
     verdict: "proceed",
     instanceIds: ["i-0000000a"],
     toRollBack: ["i-0000000c", "i-0000000d", "i-0000000b"],
+    waiting: [],
   });
   expect(partition(results.slice(1), [])).toEqual({
     verdict: "nobodyLeft",
     instanceIds: [],
     toRollBack: ["i-0000000b", "i-0000000c"],
+    waiting: [],
   });
 });
