@@ -14,8 +14,12 @@ const ATTEMPT_MS = 5_000;
 export interface ComplianceRun {
   readonly runId: string;
   readonly at: Date;
-  /** Milliseconds within which calls are begun; hosts that are left then stay untold. */
-  readonly forMs: number;
+}
+
+/** Until when calls are begun; hosts that are left then stay untold. Milliseconds since 1970. */
+export interface Until {
+  readonly ms: number;
+  clock(): number;
 }
 
 export interface ComplianceTold {
@@ -32,14 +36,13 @@ export class Compliance {
   });
 
   /** Tells of each host with a call of its own; the API knows no other. Never throws: a host that cannot be told of is named with the reason. */
-  async put(hosts: readonly HostCompliance[], run: ComplianceRun): Promise<ComplianceTold> {
+  async put(hosts: readonly HostCompliance[], run: ComplianceRun, until: Until): Promise<ComplianceTold> {
     const told: HostCompliance[] = [];
     const untold: { instanceId: string; why: string }[] = [];
-    const until = performance.now() + run.forMs;
     let next = 0;
     const work = async () => {
       for (let host = hosts[next++]; host !== undefined; host = hosts[next++]) {
-        const why = performance.now() > until ? "no time was left" : await this.#putOne(host, run);
+        const why = until.clock() > until.ms ? "no time was left" : await this.#putOne(host, run);
         if (why === null) told.push(host);
         else untold.push({ instanceId: host.instanceId, why });
       }

@@ -4,7 +4,10 @@ import { type FleetSettings, fromEnvironment } from "../../contract/environment.
 /** What a handler's core is given beside its message. */
 export interface Surroundings {
   readonly settings: FleetSettings;
+  /** When it was called. */
   readonly now: Date;
+  /** Milliseconds since 1970 as they go by. */
+  clock(): number;
 }
 
 /** A message that is not what this Lambda takes, or an answer that is not what it promises. Trying again would not help. */
@@ -29,7 +32,8 @@ export function defineHandler<Q extends z.ZodType, A extends z.ZodType>(
 ): Handler<z.output<A>> {
   const within = async (event: unknown, surroundings: Surroundings) =>
     check(answer, await core(check(request, event, "message"), surroundings), "answer");
-  const handler = async (event: unknown) => within(event, { settings: fromEnvironment(process.env), now: new Date() });
+  const handler = async (event: unknown) =>
+    within(event, { settings: fromEnvironment(process.env), now: new Date(), clock: Date.now });
   return Object.assign(handler, { within });
 }
 

@@ -20,7 +20,8 @@ const metrics = new Metrics();
 const phases = Object.keys(PHASES) as Phase[];
 
 /** Writes the run as it was seen, for programs and for people, however it ended. */
-export const handler = defineHandler(ReportMessage, ReportAnswer, async ({ runId, error }, { settings, now }) => {
+export const handler = defineHandler(ReportMessage, ReportAnswer, async ({ runId, error }, surroundings) => {
+  const { settings, now } = surroundings;
   const store = new RunStore(settings.bucket);
   // Nothing goes to a host any more: the fleet is free, whatever becomes of the report.
   await new FleetLease(store, settings.fleet).free(runId, now);
@@ -51,7 +52,7 @@ export const handler = defineHandler(ReportMessage, ReportAnswer, async ({ runId
   const told = { fleet, hosts: byHost(collections), dryRun: report.dryRun, perInstance, now };
   await metrics.publish(fleetMetrics(told), now);
   embedMetrics(embeddedMetrics(report, now));
-  await tellCompliance(store, report, now);
+  await tellCompliance(store, report, surroundings);
   const { outcome, sentence } = report;
   return { runId, outcome, sentence, reportKey: KEYS.report(runId) };
 });

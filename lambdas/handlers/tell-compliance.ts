@@ -4,7 +4,7 @@ import { Compliance } from "../aws/compliance.ts";
 import { type RunStore, UnfitObject } from "../aws/run-store.ts";
 import { complianceOf } from "../fleet/compliance.ts";
 import { ComplianceLedger, notYetTold, withTold } from "../fleet/compliance-ledger.ts";
-import { logLine } from "./define-handler.ts";
+import { logLine, type Surroundings } from "./define-handler.ts";
 
 const compliance = new Compliance();
 /** Of the report's fifteen minutes. Hosts that are left are told of by the next run. */
@@ -16,14 +16,14 @@ const NAMED = 5;
  * Tells Systems Manager where each host stands, of those that it knows otherwise. The run is what it is, whether or not this can be
  * told: what goes wrong is said in the log.
  */
-export async function tellCompliance(store: RunStore, report: RunReport, now: Date): Promise<void> {
+export async function tellCompliance(store: RunStore, report: RunReport, { now, clock }: Surroundings): Promise<void> {
   const { runId, fleet } = report;
   const key = KEYS.compliance(fleet);
   try {
     const ledger = await ledgerOf(store, key);
     const due = notYetTold(complianceOf(report), ledger, now);
     if (due.length === 0) return;
-    const { told, untold } = await compliance.put(due, { runId, at: now, forMs: FOR_MS });
+    const { told, untold } = await compliance.put(due, { runId, at: now }, { ms: clock() + FOR_MS, clock });
     if (told.length > 0) await store.write(key, withTold(ledger, told, now));
     if (untold.length > 0)
       logLine({ runId, message: "compliance not told", hosts: untold.length, first: untold.slice(0, NAMED) });

@@ -1,5 +1,6 @@
 import type { FleetSettings } from "../../contract/environment.ts";
 import { fromEnvironment } from "../../contract/environment.ts";
+import type { Surroundings } from "../../lambdas/handlers/define-handler.ts";
 import type { DeployedFunction } from "../cloud/deployment.ts";
 import { SdkError } from "../states/errors.ts";
 import type { InvokeAnswer } from "../states/ports.ts";
@@ -18,7 +19,7 @@ export interface FunctionsPorts {
 }
 
 type Handler = {
-  within(event: unknown, surroundings: { readonly settings: FleetSettings; readonly now: Date }): Promise<unknown>;
+  within(event: unknown, surroundings: Surroundings): Promise<unknown>;
 };
 interface Loaded {
   readonly name: string;
@@ -127,7 +128,9 @@ export class SimulatedFunctions {
       () => end(functionError("Sandbox.Timedout", `Task timed out after ${deployed.timeoutSeconds}.00 seconds`)),
       () => undefined,
     );
-    withSdk(port, () => handler.within(structuredClone(payload), { settings, now: clock.now() })).then(
+    withSdk(port, () =>
+      handler.within(structuredClone(payload), { settings, now: clock.now(), clock: () => clock.millis }),
+    ).then(
       // What leaves a Lambda is JSON.
       (value) => end({ payload: value === undefined ? null : JSON.parse(JSON.stringify(value)) }),
       ({ name: errorType, message }: Error) => end(functionError(errorType, message)),

@@ -7,6 +7,7 @@ import { deployed } from "./deploy.ts";
 import { NO_FAULTS, randomFaults } from "./faults.ts";
 import { FLEET_FAULTS, simulatedFleet } from "./fleet.ts";
 import { holdAgainst } from "./honesty.ts";
+import { knownFleet } from "./known-fleet.ts";
 import { runNaive } from "./naive.ts";
 import { parseSimulateOptions, type SimulateOptions, SimulateUsage } from "./options.ts";
 import { PRICES } from "./prices.ts";
@@ -14,16 +15,18 @@ import { sequence } from "./random.ts";
 import { type SimulationResult, sideOf } from "./result.ts";
 import { runFleet } from "./run-fleet.ts";
 import { formatResult } from "./table.ts";
+import { VirtualClock } from "./virtual-clock.ts";
 
 /** `npm run simulate`: the fleet run over simulated hosts, beside the design that polls each host. */
 async function simulate(options: SimulateOptions): Promise<SimulationResult> {
   const { hosts: count, seed, quotas } = options;
   const began = performance.now();
   const config = configOf(options);
-  const { waves, batchesAtOnce } = readConfig(config);
+  const { waves, batchesAtOnce, fleet: fleetName } = readConfig(config);
   const fleet = simulatedFleet(count, seed, options.faults);
   const faults = options.faults ? randomFaults(FLEET_FAULTS, sequence(seed + 1)) : NO_FAULTS;
-  const run = await runFleet({ deployment: deployed(config), hosts: fleet, seed, faults, quotas });
+  const objects = options.firstRun ? {} : knownFleet(fleetName, fleet, new VirtualClock().millis);
+  const run = await runFleet({ deployment: deployed(config), hosts: fleet, seed, faults, quotas, objects });
   const { report, tally } = run;
   if (report === undefined) throw new Error(`the run left no report: ${run.error}: ${run.cause}`);
   const planned = wavesOf(report);
@@ -42,6 +45,7 @@ async function simulate(options: SimulateOptions): Promise<SimulationResult> {
     hosts: count,
     seed,
     faults: options.faults,
+    firstRun: options.firstRun,
     region: options.region,
     outcome: report.outcome,
     sentence: report.sentence,

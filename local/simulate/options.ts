@@ -7,6 +7,8 @@ export interface SimulateOptions {
   readonly hosts: number;
   readonly faults: boolean;
   readonly seed: number;
+  /** Systems Manager knows nothing yet of where the hosts stand: each is told of once. */
+  readonly firstRun: boolean;
   /** File for everything that was counted. */
   readonly json: string | null;
   readonly region: keyof typeof PRICES;
@@ -20,7 +22,7 @@ export class SimulateUsage extends Error {
   override readonly name = "SimulateUsage";
 }
 
-export const USAGE = `npm run simulate -- [--hosts N] [--faults] [--seed N] [--json FILE] [--region ${Object.keys(PRICES).join("|")}] [--batches-at-once N] [--quota NAME=PER_SECOND]…
+export const USAGE = `npm run simulate -- [--hosts N] [--faults] [--first-run] [--seed N] [--json FILE] [--region ${Object.keys(PRICES).join("|")}] [--batches-at-once N] [--quota NAME=PER_SECOND]…
 `;
 
 /** Reads the command line. @throws SimulateUsage */
@@ -32,6 +34,7 @@ export function parseSimulateOptions(args: readonly string[]): SimulateOptions {
   return {
     hosts: whole("--hosts", values.hosts, 1, 1_000_000),
     faults: values.faults,
+    firstRun: values["first-run"],
     seed: whole("--seed", values.seed, 0, 0xffff_ffff),
     json: values.json ?? null,
     region,
@@ -48,6 +51,7 @@ function parse(args: readonly string[]) {
       options: {
         hosts: { type: "string", default: "1000" },
         faults: { type: "boolean", default: false },
+        "first-run": { type: "boolean", default: false },
         seed: { type: "string", default: "1" },
         json: { type: "string" },
         region: { type: "string", default: "eu-west-1" },

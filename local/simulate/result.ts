@@ -28,6 +28,7 @@ export interface SimulationResult {
   readonly hosts: number;
   readonly seed: number;
   readonly faults: boolean;
+  readonly firstRun: boolean;
   readonly region: string;
   readonly outcome: string;
   readonly sentence: string;

@@ -23,6 +23,8 @@ export interface FleetRunOptions {
   readonly faults?: CloudFaults;
   /** @default AWS's */
   readonly quotas?: Quotas;
+  /** What lies in the bucket already, by key. @default nothing */
+  readonly objects?: Readonly<Record<string, unknown>>;
 }
 
 /** A run as it went, in virtual time. */
@@ -78,6 +80,8 @@ export async function runFleet(options: FleetRunOptions): Promise<FleetRun> {
     signingKeyArns: deployment.signingKeyArns,
     machines: () => machines,
   });
+  for (const [Key, value] of Object.entries(options.objects ?? {}))
+    account.bucket.put({ Key, Body: JSON.stringify(value) });
   const functions = await SimulatedFunctions.load(deployment.functions, {
     clock,
     quotas,

@@ -21,7 +21,7 @@ export function formatResult(result: SimulationResult): string {
     both("hosts without an answer", ({ unanswered }) => count(unanswered)),
   ];
   return [
-    `${count(result.hosts)} hosts, seed ${result.seed}${result.faults ? ", with faults" : ""}; prices of ${result.region}`,
+    `${count(result.hosts)} hosts, seed ${result.seed}${result.firstRun ? ", first run" : ""}${result.faults ? ", with faults" : ""}; prices of ${result.region}`,
     ...columns(rows),
     "",
     `slowest chain of batches: ${duration(result.chainSeconds)}`,
