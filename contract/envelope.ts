@@ -5,7 +5,7 @@ import { HostFigures, STEP_DATA, type StepData, StepName } from "./steps.ts";
 /** Raised when a field changes its meaning; agent and stack refuse each other when it differs. */
 export const CONTRACT_VERSION = 1;
 
-export const RunId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, "letters, digits and '-', at most 64");
+export const RunId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,59}$/, "letters, digits and '-', at most 60");
 export const InstanceId = z.string().regex(/^(i-[0-9a-f]{8,17}|mi-[0-9a-f]{17})$/, "an EC2 or managed instance id");
 
 const Reason = z.object({ code: z.string(), message: z.string() });

@@ -8,9 +8,12 @@ import { CommandName, PHASES, type Phase, StepName } from "./steps.ts";
 
 const share = z.number().min(0).max(1);
 const percent = z.string().regex(/^([1-9][0-9]?|100)%$/, "a share such as 10%");
-/** Hosts that may fail: as SendCommand writes it, a number of hosts (`"1"`) or a share (`"10%"`); or a share from 0 to 1. */
+/** Hosts that may fail: as SendCommand writes it, a number of hosts (`"1"`) or a share (`"10%"`); or a share from 0 to below 1. */
 const ErrorBudget = z.union([
-  share,
+  z
+    .number()
+    .min(0)
+    .lt(1, 'a share from 0 to below 1: 1 could mean one host or all of them; write "1" for one host, "100%" for all'),
   z.string().regex(/^(0|[1-9][0-9]*|[1-9]?[0-9]%|100%)$/, "a number of hosts, or a share such as 10%"),
 ]);
 export type ErrorBudget = z.infer<typeof ErrorBudget>;

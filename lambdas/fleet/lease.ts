@@ -41,8 +41,8 @@ export function freedLease(found: Lease | undefined, runId: string, now: Date): 
 }
 
 /**
- * Seconds after which a run that holds the fleet has said something again: the longest that a phase of its largest wave may take, and what
- * it may wait at a border. Pure. A run that vanished is forgotten after that.
+ * Seconds after which a run that holds the fleet has said something again: the longest that there may be from one border of its largest wave
+ * to the next, and what it may wait there. Pure. A run that vanished is forgotten after that.
  */
 export function leaseSeconds(
   { waves, wavePolicy }: Pick<Snapshot, "waves" | "wavePolicy">,
@@ -58,12 +58,19 @@ export function leaseSeconds(
   const phase = (wave: Wave) => {
     const turns = turnsOf(Math.max(...wave.batches.map((ids) => ids.length)), settings.maxConcurrency);
     const change = turns * commandSeconds("apply") + commandSeconds("commit") + commandSeconds("rollback");
-    const commands = Math.max(turns * commandSeconds("prepare"), change);
-    return rounds(wave) * (commands + 3 * (settings.deliverySeconds + settings.slackSeconds));
+    // No border lies between a change and what is asked after its bake, or the way back of the whole wave.
+    const after = commandSeconds("check") + 2 * commandSeconds("rollback");
+    const commands = Math.max(turns * commandSeconds("prepare"), change + after);
+    return rounds(wave) * (commands + COMMANDS_OF_A_CHANGE * (settings.deliverySeconds + settings.slackSeconds));
   };
   const longest = waves.length === 0 ? 0 : Math.max(...waves.map(phase));
-  return longest + wavePolicy.bakeSeconds + settings.lookSeconds + MARGIN_SECONDS;
+  return longest + PROMOTION_SECONDS + wavePolicy.bakeSeconds + settings.lookSeconds + MARGIN_SECONDS;
 }
+
+/** apply, commit, rollback; check and its rollback; the rollback of a wave. */
+const COMMANDS_OF_A_CHANGE = 6;
+/** Signing what the canaries proved, and filling the pool, five minutes each. */
+const PROMOTION_SECONDS = 600;
 
 /** For Lambdas that are tried again, and clocks that differ. */
 const MARGIN_SECONDS = 900;

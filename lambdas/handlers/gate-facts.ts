@@ -34,12 +34,14 @@ export async function gateFacts(
   const told = { stops, freezes, calendar, alarms: states };
   if (snapshot.windowEndsAt === undefined) return { ...told, windowEndsAt: null, neededSeconds: 0 };
   const seen = await collectionsOf(store, snapshot.runId, [...Array(wave.index + 1).keys()]);
-  const neededSeconds = estimateSeconds(phase === "prepare" ? ["prepare", "apply"] : ["apply"], wave, seen, {
+  // What the hosts say after the bake may take them back: that belongs to the wave. The last one has none.
+  const bakeSeconds = wave.index === snapshot.waves.length - 1 ? 0 : snapshot.wavePolicy.bakeSeconds;
+  const seconds = estimateSeconds(phase === "prepare" ? ["prepare", "apply"] : ["apply"], wave, seen, {
     waveMinutes: gates.waveMinutes,
     maxConcurrency: settings.sending.maxConcurrency,
     batchesAtOnce: settings.batchesAtOnce,
   });
-  return { ...told, windowEndsAt: new Date(snapshot.windowEndsAt), neededSeconds };
+  return { ...told, windowEndsAt: new Date(snapshot.windowEndsAt), neededSeconds: seconds + bakeSeconds };
 }
 
 async function ask<T>(question: () => Promise<T>): Promise<Asked<T>> {

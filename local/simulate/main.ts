@@ -64,7 +64,10 @@ function configOf({ faults, batchesAtOnce }: SimulateOptions): {
   waves?: Partial<FleetConfig["waves"]>;
   batchesAtOnce?: number;
 } {
-  return { ...(faults ? { waves: { errorBudget: 1 } } : {}), ...(batchesAtOnce === null ? {} : { batchesAtOnce }) };
+  return {
+    ...(faults ? { waves: { errorBudget: "100%" } } : {}),
+    ...(batchesAtOnce === null ? {} : { batchesAtOnce }),
+  };
 }
 
 /** The run's waves with their batches, from its report: the hosts of a wave stand in the order of their batches. */

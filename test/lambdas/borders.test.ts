@@ -111,7 +111,7 @@ test("a canary that was not well after its bake proves nothing: a resumed run be
 test("what fails after the bake counts against the run too", async () => {
   const unwell = host(2, { check: "unhealthy", rollback: "ok" });
   const fails = host(4, { install: "maintainerScriptFailed, undone", rollback: "nothing" });
-  const waves = { canary: 1, steps: [0.5, 1], errorBudget: 1, runErrorBudget: "1" };
+  const waves = { canary: 1, steps: [0.5, 1], errorBudget: "100%", runErrorBudget: "1" };
   const ended = await run({ hosts: [host(1), unwell, host(3), fails], request: { waves } });
 
   expect(ended.cause).toMatch(/2 of 4 hosts of the run failed \(budget 1\)/);
@@ -153,7 +153,7 @@ test("no phase begins that would not end within the window", async () => {
 
   expect(ended.story).toEqual([]);
   expect(ended.cause).toMatch(
-    /^Stopped before canary: the maintenance window ends at \S+, and what comes next needs about 60 min\./,
+    /^Stopped before canary: the maintenance window ends at \S+, and what comes next needs about 61 min\./,
   );
 });
 
@@ -329,7 +329,7 @@ test.each(["gate", "assess", "ask-approval", "report", "notify", "plan"])(
 test("every way through PatchFleet has been gone", async () => {
   await run({ hosts: [host(1), { ...host(2), online: false }].slice(1) });
   for (const phase of ["prepare", "apply"] as const) {
-    const twice = { hosts: [host(1)], request: { waves: { errorBudget: 1 } } };
+    const twice = { hosts: [host(1)], request: { waves: { errorBudget: "100%" } } };
     await run({
       ...twice,
       before: (name, { command }) => {

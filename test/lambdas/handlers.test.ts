@@ -125,7 +125,7 @@ test("an execution's name that cannot be a run's id is refused with the way out"
   wire.calls.set("DescribeInstanceInformation", () => ({ InstanceInformationList: [] }));
 
   await expect(plan({ executionName: "nightly_run", request: {} })).rejects.toThrow(
-    "nightly_run cannot be a run's id: letters, digits and '-', at most 64; start the execution under another name, or give runId in its input",
+    "nightly_run cannot be a run's id: letters, digits and '-', at most 60; start the execution under another name, or give runId in its input",
   );
 });
 

@@ -85,7 +85,7 @@ async function play(seed: number): Promise<{ run: FleetRun; hosts: readonly Simu
     throttled: fraction() * 0.15,
     crashed: fraction() * 0.2,
   };
-  const waves = { canary: 1, steps: fraction() < 0.5 ? [1] : [0.5, 1], errorBudget: 1, bakeSeconds: BAKE_SECONDS };
+  const waves = { canary: 1, steps: fraction() < 0.5 ? [1] : [0.5, 1], errorBudget: "100%", bakeSeconds: BAKE_SECONDS };
   const run = await runFleet({ deployment, hosts, seed, faults: randomFaults(rates, fraction), request: { waves } });
   return { run, hosts };
 }

@@ -46,7 +46,8 @@ test("a lease outlasts the longest phase of the largest wave, and grows with its
     leaseSeconds({ waves, wavePolicy: { ...SNAPSHOT.wavePolicy, bakeSeconds: 0 } }, { ...sending, batchesAtOnce });
   const large = [{ index: 0, name: "canary", batches: Array(4).fill(Array(50).fill("i-00000001")) }];
 
-  // Two turns of apply (7,500 s), commit and rollback (1,920 s), three deliveries (1,980 s); a look and a margin (1,200 s).
-  expect(of(20)).toBe(2 * 7_500 + 1_920 + 1_980 + 1_200);
-  expect(of(1, large) - 1_200).toBe(4 * (of(4, large) - 1_200));
+  // Two turns of apply (7,500 s), commit and rollback (1,920 s), check and two rollbacks (4,500 s), six deliveries (3,960 s); the
+  // promotion, a look and a margin (1,800 s).
+  expect(of(20)).toBe(2 * 7_500 + 1_920 + 4_500 + 3_960 + 1_800);
+  expect(of(1, large) - 1_800).toBe(4 * (of(4, large) - 1_800));
 });

@@ -68,7 +68,7 @@ test("a wave whose hosts are shown something else than the canary was stops, wit
   const names = new Map(SNAPSHOT.hosts.map(({ instanceId, name }) => [instanceId, name]));
   const earlier = new Map(canary.batches.flat().map((id) => told(id, "1")));
   const results = new Map(ids.map((id, at) => told(id, at === 0 ? "2" : "1")));
-  const policy = { errorBudget: 1, dryRun: false };
+  const policy = { errorBudget: "100%", dryRun: false };
 
   const verdict = assessWave({ wave, results, names, earlier }, "prepare", policy);
   const same = assessWave(

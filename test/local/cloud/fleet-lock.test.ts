@@ -284,7 +284,7 @@ test("two canaries with other bytes under one version stop the run before anythi
   const other = { ...TWO, "beta 2.0": "bytes of beta, for you alone" };
   await addHosts([{ plans: TWO }, { plans: TWO }, { plans: other }, { plans: TWO }]);
 
-  const { report, promotion } = await run({ waves: { ...WAVES, canary: 3, errorBudget: 1 } });
+  const { report, promotion } = await run({ waves: { ...WAVES, canary: 3, errorBudget: "100%" } });
 
   expect(promotion).toBeNull();
   expect(report.outcome).toBe("stopped");

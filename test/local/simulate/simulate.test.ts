@@ -14,7 +14,7 @@ import { sequence } from "../../../local/simulate/random.ts";
 import { runFleet } from "../../../local/simulate/run-fleet.ts";
 import { VirtualClock } from "../../../local/simulate/virtual-clock.ts";
 
-const deployment = deployed({ waves: { errorBudget: 1 } });
+const deployment = deployed({ waves: { errorBudget: "100%" } });
 
 beforeEach(() => {
   vi.spyOn(console, "log").mockReturnValue();
