@@ -49,6 +49,24 @@ function instructions(): [instruction: string, rest: string][] {
     .map((one) => [one.slice(0, one.indexOf(" ")), one.slice(one.indexOf(" ") + 1)]);
 }
 
+/** Where the pod has a volume, by its name: empty when the pod begins, its own after. */
+function mountOf(volume: string): string {
+  const places = [
+    ...block("KUBERNETES DEPLOYMENT").matchAll(new RegExp(`- name: ${volume}\\s+mountPath: (\\S+)`, "g")),
+  ];
+  const [first = ""] = new Set(places.map(([, path]) => path));
+  return first;
+}
+
+/** A claim may be met by a folder of the node or by a file system of any kind. */
+async function mountVolume(volume: string, kind: "bind" | "tmpfs"): Promise<string> {
+  const path = mountOf(volume);
+  const mount = kind === "bind" ? 'mount --bind "$1" "$0"' : 'mount -t tmpfs -o mode=0755 "$1" "$0"';
+  const mounted = await run("sh", ["-c", `mkdir -p "$0" "$1" && ${mount}`, path, `/srv/${volume}`]);
+  expect(mounted, mounted.stderr).toMatchObject({ exitCode: 0 });
+  return path;
+}
+
 const webapp = async () => (await run("dpkg-query", ["-W", "-f=${Version}", "webapp"])).stdout;
 let entrypoint: string[] = [];
 
@@ -75,6 +93,7 @@ test("the init container's dry run writes its summary into the mounted logs and 
   const args = [...more, ...words(line("KUBERNETES DEPLOYMENT", /^\s*args:/))];
   // The bundle installs itself at the first call, which is not the dry run's doing.
   await run(program, ["--help"]);
+  const logs = await mountVolume("autopatch-logs", "bind");
   const before = await takeFingerprint(container.sandbox);
   const ended = await run(program, args);
   const after = await takeFingerprint(container.sandbox);
@@ -83,17 +102,18 @@ test("the init container's dry run writes its summary into the mounted logs and 
   expect(ended, ended.stderr).toMatchObject({ exitCode: 0 });
   expect(after.packages).toEqual(before.packages);
   expect(await webapp()).toBe("1.0-1");
-  const mounted = await run("sh", ["-c", "cat /var/log/autopatch/download_summary_*.txt"]);
+  const mounted = await run("sh", ["-c", `cat ${logs}/download_summary_*.txt`]);
   expect(mounted.stdout).toContain("webapp all 1.0-1 -> 2.0-1");
   expect((await run("sh", ["-c", "ls -d /var/tmp/autopatch_backups/backup_*"])).stdout).toBe("");
 });
 
 test("the entrypoint tells the status and starts the application; it updates only when it is told to", async () => {
+  const kept = await mountVolume("autopatch-backups", "tmpfs");
   const app = ["sh", "-c", "echo started $(dpkg-query -W -f='${Version}' webapp)"];
   const off = /AUTOPATCH_AUTO_UPDATE\s+value: "(\w+)"/.exec(block("KUBERNETES DEPLOYMENT"))?.[1] ?? "";
   const plain = await run(entrypoint[0] ?? "", app, { AUTOPATCH_AUTO_UPDATE: off });
   const updating = await run(entrypoint[0] ?? "", app, { AUTOPATCH_AUTO_UPDATE: "true" });
-  const backups = await run("sh", ["-c", "ls /var/tmp/autopatch_backups/latest/manifest.json"]);
+  const backups = await run("sh", ["-c", `ls ${kept}/latest/manifest.json`]);
 
   expect(plain.stdout, plain.stderr).toMatch(/^Initialisation container.*\nHost: +app, [\s\S]*\nstarted 1\.0-1\n$/);
   expect(updating.stdout, updating.stderr).toMatch(/\nAuto-update activé\.\.\.\n[\s\S]*\nstarted 2\.0-1\n$/);

@@ -77,6 +77,12 @@ test("Terraform's document does, with the version that it is given", async () =>
   expect(await daemon()).toBe("active");
 });
 
+/** Where a task of the playbook writes its template. */
+function destinationOf(task: string): string {
+  const text = block("Ansible Playbook").split(`name: ${task}\n`)[1]?.split("- name:")[0] ?? "";
+  return /dest: (\S+)/.exec(text)?.[1] ?? "";
+}
+
 test("Ansible's four scripts in its folders: the first call of any brings the rest", async () => {
   const playbook = block("Ansible Playbook");
   const items = (task: string) =>
@@ -95,6 +101,11 @@ test("Ansible's four scripts in its folders: the first call of any brings the re
       .replace("{{ item }}", item);
     await must(host, "install", "--mode=0700", `/root/repository/${item}`, destination);
   }
+  const written = {
+    [destinationOf("Configure AutoPatch")]: "AUTOPATCH_BACKUP_RETENTION_DAYS=45\n",
+    [destinationOf("Configure log rotation")]: "/var/log/autopatch/*.log {\n    weekly\n    missingok\n}\n",
+  };
+  for (const [path, text] of Object.entries(written)) host.write(path, text, path.endsWith(".conf") ? 0o600 : 0o644);
   const said = await host.bash(`${home}/download.sh --version`);
 
   expect(items("Download AutoPatch scripts")).toHaveLength(4);
@@ -102,6 +113,11 @@ test("Ansible's four scripts in its folders: the first call of any brings the re
   expect(said.stdout, said.stderr).toMatch(/^autopatch \d/);
   const links = await must(host, "readlink", `${home}/autopatch-manager.sh`, `${home}/autopatch-maintenance.sh`);
   expect(links.stdout.trim().split("\n")).toHaveLength(2);
-  await must(host, "test", "-f", "/etc/autopatch/autopatch.conf");
-  await must(host, "test", "-f", "/etc/logrotate.d/autopatch");
+  // What Ansible wrote before the package came stays, and is what counts.
+  expect(Object.keys(written)).toEqual(["/etc/autopatch/autopatch.conf", "/etc/logrotate.d/autopatch"]);
+  for (const [path, text] of Object.entries(written)) expect(host.read(path)).toBe(text);
+  await must(host, "logrotate", "--debug", "/etc/logrotate.d/autopatch");
+  await must(host, "mkdir", "--parents", "/var/tmp/autopatch_backups/backup_20200101T000000Z");
+  const cleanup = await must(host, `${home}/rollback.sh`, "--cleanup-backups", "--dry-run");
+  expect(cleanup.stdout).toContain("45 days");
 });

@@ -4,6 +4,7 @@ import { compareFingerprints } from "../../local/hosts/fingerprint-comparison.ts
 import { must, openSeedHost, type SeedHost } from "./host.ts";
 import { shellSteps } from "./jenkinsfile.ts";
 import { NEW, OLD } from "./packages.ts";
+import { line } from "./text.ts";
 
 let host: SeedHost;
 beforeAll(async () => {
@@ -27,6 +28,11 @@ async function build(section: string, flags: Readonly<Record<string, string>> = 
   return said;
 }
 
+/** The file that Jenkins publishes as its page of the audit. */
+const published = () => {
+  const value = (name: string) => /'(.*)'/.exec(line("JENKINSFILE AUTOPATCH", new RegExp(`^\\s*${name}:`)))?.[1] ?? "";
+  return `${value("reportDir")}/${value("reportFiles")}`;
+};
 const workspace = (file: string) => host.read(`${WORKSPACE}/${file}`);
 /** The newest file of a pattern that the build archives. */
 const archived = async (pattern: string) => (await must(host, "sh", "-c", `cat "$(ls ${pattern} | tail -n 1)"`)).stdout;
@@ -77,7 +83,7 @@ test("a deployment downloads, tells of critical packages, audits, backs up, inst
   expect(JSON.parse(told[0]?.at(-2) ?? "").text).toContain("Paquets critiques détectés");
   const sums = await host.bash("sha256sum -c locked_versions.txt", { cwd: "/var/tmp/autopatch" });
   expect(sums.stdout, sums.stderr).toMatch(/^archives\/nginx_2\.0-1_all\.deb: OK$/m);
-  const audit = JSON.parse(host.read("/var/tmp/autopatch/security-audit.json"));
+  const audit = JSON.parse(host.read(published()));
   expect(audit.findings.length).toBeGreaterThan(0);
   expect(installation).toContain("nginx");
   expect(await archived("/var/log/autopatch/install_summary_*.txt")).toBe(installation);

@@ -1,19 +1,26 @@
+import { HOST_PATHS } from "../../../contract/names.ts";
+
 /** File systems that hold a machine's own files. Others are the kernel's, the network's, or read-only images. */
 const OWN = new Set(["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs", "zfs", "overlay", "vfat"]);
 /** Where packages put nothing, or where the clone has something of its own. */
 const APART =
   /^\/(run|proc|sys|dev|tmp|mnt|media|home|srv|snap)(\/|$)|^\/var\/lib\/(docker|containerd|containers|kubelet|lxc|lxd)\//;
 
+/** What the agent in the clone works with: a volume of any kind may hold it, such as one of the network's. */
+const WORKED_WITH = [HOST_PATHS.work, HOST_PATHS.backups];
+
 /**
- * The folders on which /proc/self/mountinfo has file systems of the machine's own besides the root's, parents first. An overlay over `/`
- * shows none of them. Pure.
+ * The folders on which /proc/self/mountinfo has file systems of the machine's own besides the root's, or such as hold what AutoPatch works
+ * with, parents first. An overlay over `/` shows none of them. Pure.
  */
 export function ownFileSystems(mountinfo: string): string[] {
   const found = new Set<string>();
   for (const line of mountinfo.split("\n")) {
     const [left = "", right = ""] = line.split(" - ");
     const at = plainPath(left.split(" ")[4] ?? "");
-    if (at === "/" || !OWN.has(right.split(" ")[0] ?? "") || APART.test(at)) continue;
+    if (at === "/" || APART.test(at)) continue;
+    const isNeeded = WORKED_WITH.some((path) => path === at || path.startsWith(`${at}/`));
+    if (!isNeeded && !OWN.has(right.split(" ")[0] ?? "")) continue;
     // Overlay options give these a meaning, and a file may be a mount too.
     if (/^\/[^:,\\\n]*$/.test(at)) found.add(at);
   }

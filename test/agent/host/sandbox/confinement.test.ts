@@ -253,9 +253,18 @@ test("file systems of the machine's own are found, others are not", () => {
 30 22 8:5 / /usr/local/with\\040blank rw - ext4 /dev/sda5 rw
 31 22 7:1 / /snap/core/1 ro - squashfs /dev/loop1 ro
 32 22 8:6 / /opt/a:b rw - ext4 /dev/sda6 rw
+33 25 0:50 / /var/tmp/autopatch_backups rw - nfs4 fs-1:/ rw
+34 25 0:51 / /var/tmp/autopatch_other rw - tmpfs tmpfs rw
 `;
 
-  expect(ownFileSystems(mountinfo)).toEqual(["/boot", "/boot/efi", "/usr/local/with blank", "/var"]);
+  expect(ownFileSystems(mountinfo)).toEqual([
+    "/boot",
+    "/boot/efi",
+    "/usr/local/with blank",
+    "/var",
+    // Of any kind: a backup that the clone did not see could not be tried there.
+    "/var/tmp/autopatch_backups",
+  ]);
 });
 
 test("sockets on disk are found by path, those of /run, abstract and nameless ones are not", () => {
