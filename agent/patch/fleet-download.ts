@@ -123,8 +123,12 @@ async function fetch(
   } catch (error) {
     if (asFailure(error).code !== "downloadFailed" || context.cloud === undefined) throw error;
     machine.log.warn(`${asFailure(error).message}; the fleet's pool is asked`);
-    const left = available.filter((entry) => !isThere(entry));
-    await fromPool(context, left, left);
+    await fromPool(
+      context,
+      available.filter((entry) => !isThere(entry)),
+      wanted,
+    );
+    return available.filter(isThere);
   }
   return available;
 }

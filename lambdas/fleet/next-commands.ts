@@ -53,12 +53,18 @@ function again(report: RunReport, ids: readonly string[], { region, patchFleetAr
   // What it was asked for is not known here: nothing is suggested that changes a host.
   if (hosts.length === 0)
     return [{ what: "once the reason is mended, first a dry run over the fleet", command: start({ dryRun: true }) }];
+  if (!dryRun && UNFINISHED.has(report.outcome))
+    return [
+      { what: "once the reason is mended, go on with what is left of it", command: start({ resume: report.runId }) },
+    ];
   const which = dryRun ? "in earnest" : "once they are mended";
   if (ids.length > MOST_NAMED)
     return [{ what: `${which}, the whole fleet: hosts that are up to date have nothing to do`, command: start({}) }];
   return [{ what: `${which}, those hosts${dryRun ? "" : " again"}`, command: start({ instanceIds: ids }) }];
 }
 
+/** Runs that others can go on with. */
+const UNFINISHED: ReadonlySet<RunReport["outcome"]> = new Set<RunReport["outcome"]>(["stopped", "failed"]);
 /** Ids that a command names. */
 const MOST_NAMED = 100;
 

@@ -54,7 +54,7 @@ export function whatNow(host: HostReport): string {
   if (host.outcome === "inDoubt" && host.failure?.code !== "hostGone")
     return "Nobody saw where it stands. Look at it: autopatch-manager.sh show-status --detailed; it rolls back by itself if its change was not committed.";
   if (host.failure !== null) return `${capital(FAILURES[host.failure.code].wayOut)}.`;
-  if (host.outcome === "unchanged") return "It was not reached; start another run.";
+  if (host.outcome === "unchanged") return "The run ended before its change; go on with it, or start another.";
   return "";
 }
 

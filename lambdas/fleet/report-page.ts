@@ -1,6 +1,6 @@
 import { Html, html, NOTHING } from "../../contract/html.ts";
 import { PAGE_STYLE } from "../../contract/page-style.ts";
-import type { HostOutcome, HostReport, RunOutcome, RunReport } from "../../contract/run.ts";
+import type { HostOutcome, HostReport, RunOutcome, RunReport, WaveVerdict } from "../../contract/run.ts";
 import { needsAttention, openAgain, whatNow } from "./notice.ts";
 import { packagesSection } from "./report-packages.ts";
 import { duration, timingsSection } from "./report-timings.ts";
@@ -55,6 +55,7 @@ export function renderReportPage(
 ${countsSection(report)}
 ${attentionSection(report, outside)}
 ${wavesSection(report)}
+${approvalsSection(report)}
 ${hostsSection(report, outside)}
 ${packagesSection(report)}
 ${timingsSection(report)}
@@ -126,7 +127,28 @@ function wavesSection({ waves }: RunReport): Html {
   return html`<h2>Waves</h2>${waves.map(
     ({ name, hosts, verdicts }) =>
       html`<div class="card"><div class="head"><h3>${name}</h3><span class="soft">${hosts} ${hosts === 1 ? "host" : "hosts"}</span></div>
-${verdicts.length === 0 ? html`<p class="soft">Not begun.</p>` : verdicts.map((verdict) => html`<p class="${verdict.decision === "stop" ? "bad" : "good"}"><span class="mark">${verdict.phase === "prepare" ? "prepared" : "applied"}: ${verdict.decision === "stop" ? "stop" : "go on"}</span> ${verdict.reason}</p>`)}</div>`,
+${verdicts.length === 0 ? html`<p class="soft">Not begun.</p>` : verdicts.map((verdict) => html`<p class="${verdict.decision === "stop" ? "bad" : "good"}"><span class="mark">${stageOf(verdict)}: ${verdict.decision === "stop" ? "stop" : "go on"}</span> ${verdict.reason}</p>`)}</div>`,
+  )}`;
+}
+
+const PHASE_WORDS: Readonly<Record<WaveVerdict["phase"], readonly [before: string, after: string]>> = {
+  prepare: ["before it prepares", "prepared"],
+  apply: ["before it applies", "applied"],
+  check: ["before its check", "checked after its bake"],
+};
+
+function stageOf({ phase, before }: WaveVerdict): string {
+  return PHASE_WORDS[phase][before === true ? 0 : 1];
+}
+
+function approvalsSection({ approvals = [], waves }: RunReport): Html {
+  if (approvals.length === 0) return NOTHING;
+  return html`<h2>Approvals</h2>${approvals.map(
+    ({ verdict, digest, wave, at, reason, decisions }) =>
+      html`<div class="card"><div class="head"><h3>${waves[wave]?.name ?? wave}</h3><span class="mark ${verdict === "approved" ? "good" : "bad"}">${verdict}</span><span class="soft">${clock(at)}</span></div>
+${decisions.length > 0 ? NOTHING : html`<p>${reason}</p>`}
+${decisions.map((one) => html`<p>${one.decision ?? "stop"} by <b>${one.by}</b>, ${clock(one.at)}${one.reason === "" ? "" : `: ${one.reason}`}</p>`)}
+<p class="soft">plan ${digest}</p></div>`,
   )}`;
 }
 

@@ -44,11 +44,16 @@ function foundOtherBytes({ hosts, results, names }: SeenForViolations): string |
     const failure = firstFailure(results.get(id) ?? {});
     // A download may be cut or moved under a host; verify looks at what is signed and what is locked.
     const isOther = failure?.code === "splitView" || (failure?.step === "verify" && failure.code === "hashMismatch");
-    return failure !== null && isOther ? [`${names.get(id) ?? id}: ${failure.message}`] : [];
+    return failure !== null && isOther ? [`${names.get(id) ?? id}: ${shortHashes(failure.message)}`] : [];
   });
   const [first] = found;
   if (first === undefined) return null;
   return found.length === 1 ? first : `${first} (and ${found.length - 1} more like it)`;
+}
+
+/** A verdict's reason is a line for people; the host's own report has them whole. */
+function shortHashes(text: string): string {
+  return text.replace(/\b([0-9a-f]{16})[0-9a-f]{48}\b/g, "$1…");
 }
 
 /** The plans of hosts that told them in their reports. Pure. */

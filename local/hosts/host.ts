@@ -28,6 +28,8 @@ export interface HostOptions {
   /** Sample packages it starts with at their old versions. @default none */
   readonly role?: SampleRole;
   readonly sources: readonly PackageSource[];
+  /** Where it has its sample packages from. @default the repository of all hosts */
+  readonly mirror?: SampleRepository;
   /** Files as an administrator left them: content by absolute path; owner and mode stay. @default none */
   readonly edited?: Readonly<Record<string, string>>;
   /** Folder laid over everything, such as the agent's own files. */
@@ -92,7 +94,7 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
       network: host.network ?? "shared",
       privilege: base.privilege,
     });
-    settle(sandbox.root, host, base, options.repository);
+    settle(sandbox.root, host, base, host.mirror ?? options.repository);
     return {
       id: host.id,
       name: host.name,

@@ -91,10 +91,15 @@ export function parseOptions(args: readonly string[]): Options | null {
   const text = (name: "scenario" | "hosts" | "packages" | "json" | "html") => values[name] as string | undefined;
   const scenario = scenarioNamed(text("scenario") ?? usual.name);
   const preset = scenario.options ?? {};
+  const packages = packageSet(text("packages") ?? preset.packages ?? "both");
+  if (scenario.needsSample === true && packages === "debian")
+    throw new UsageError(
+      `--packages debian: the scenario ${scenario.name} changes the sample repository; leave it out, or sample or both`,
+    );
   return {
     scenario,
     hosts: hostCount(text("hosts") ?? String(preset.hosts ?? 5)),
-    packages: packageSet(text("packages") ?? preset.packages ?? "both"),
+    packages,
     dryRun: values["dry-run"] === true || preset.dryRun === true,
     keep: values.keep === true,
     serve: values.serve === true,

@@ -1,24 +1,29 @@
+import { CloudWatchClient, GetMetricStatisticsCommand } from "@aws-sdk/client-cloudwatch";
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { KEYS } from "../../contract/names.ts";
+import { KEYS, METRICS } from "../../contract/names.ts";
 import { RunReport, type RunRequest } from "../../contract/run.ts";
+import type { FleetConfig } from "../../infra/config.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import type { Options } from "./options.ts";
 import type { RunEvent } from "./progress.ts";
 import type { Play, StartedRun } from "./scenario.ts";
+import type { SampleStock } from "./stage.ts";
 import { watchHosts, watchRun } from "./watch.ts";
 
 export interface PlayPorts {
   readonly cloud: Cloud;
   readonly options: Options;
-  readonly documentPrefix: string;
+  readonly sample: SampleStock | undefined;
+  readonly config: Pick<FleetConfig, "fleet" | "documentPrefix">;
   show(event: RunEvent): void;
   tell(text: string): void;
 }
 
 /** Lets a scenario act on the standing stack. */
-export function openPlay({ cloud, options, documentPrefix, show, tell }: PlayPorts): Play {
+export function openPlay({ cloud, sample, options, config, show, tell }: PlayPorts): Play {
+  const began = new Date();
   let started = 0;
-  watchHosts(cloud, documentPrefix, show);
+  watchHosts(cloud, config.documentPrefix, show);
   return {
     cloud,
     options,
@@ -38,7 +43,33 @@ export function openPlay({ cloud, options, documentPrefix, show, tell }: PlayPor
         const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix }));
         return Contents.flatMap(({ Key }) => (Key === undefined ? [] : [Key]));
       }),
+    metricSum: (namespace, name) => metricSum(cloud, { namespace, name, fleet: config.fleet }, began),
+    publish: async (packages, mirror) => {
+      const repository = mirror === undefined ? sample?.repository : sample?.mirrors.get(mirror);
+      if (repository === undefined) throw new Error(`this stage has no sample repository ${mirror ?? ""}`);
+      await repository.publish(packages, new Date());
+    },
   };
+}
+
+async function metricSum(
+  cloud: Cloud,
+  { namespace, name, fleet }: { readonly namespace: string; readonly name: string; readonly fleet: string },
+  since: Date,
+): Promise<number> {
+  const { region } = cloud.deployment.place;
+  const cloudWatch = new CloudWatchClient({ endpoint: cloud.url, region, credentials: cloud.operator.credentials });
+  const Period = 60;
+  const minute = (at: number) => new Date(Math.floor(at / 60_000) * 60_000);
+  const times = { StartTime: minute(since.getTime()), EndTime: minute(Date.now() + 60_000), Period };
+  const Dimensions = [{ Name: METRICS.fleetDimension, Value: fleet }];
+  try {
+    const query = { Namespace: namespace, MetricName: name, Dimensions, Statistics: ["Sum" as const], ...times };
+    const { Datapoints = [] } = await cloudWatch.send(new GetMetricStatisticsCommand(query));
+    return Datapoints.reduce((sum, { Sum = 0 }) => sum + Sum, 0);
+  } finally {
+    cloudWatch.destroy();
+  }
 }
 
 async function asOperator<T>(cloud: Cloud, work: (s3: S3Client) => Promise<T>): Promise<T> {

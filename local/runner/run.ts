@@ -62,8 +62,9 @@ export async function runLocally(options: Options, surroundings: Surroundings): 
   const told: string[] = [];
   const play = openPlay({
     cloud: stage.cloud,
+    sample: stage.sample,
     options,
-    documentPrefix: surroundings.config.documentPrefix,
+    config: surroundings.config,
     show: (event) => display.event(event),
     tell: (text) => {
       told.push(text);
@@ -148,6 +149,12 @@ function summary(report: LocalReport, columns: number): string {
         `  ${name}, ${before === true ? "before" : "after"} ${phase}: ${decision}, ${reason}`,
     ),
   );
+  const approvals = (report.approvals ?? []).flatMap(({ wave, verdict, at, digest, decisions }) => [
+    `  ${waves[wave] ?? wave}: ${verdict} ${at}, plan ${digest.slice(0, 12)}…`,
+    ...decisions.map(
+      ({ by, decision, reason }) => `    ${decision ?? "stop"} by ${by}${reason === "" ? "" : `: ${reason}`}`,
+    ),
+  ]);
   const problems = report.problems.map((problem) => `  PROBLEM ${problem}`);
   return [
     ...(report.told.length === 0 ? [] : [...report.told.map((line) => `operator: ${line}`), ""]),
@@ -157,6 +164,7 @@ function summary(report: LocalReport, columns: number): string {
     hostTable(report.hosts, waves, columns),
     "",
     ...verdicts,
+    ...(approvals.length === 0 ? [] : ["", "approvals:", ...approvals]),
     ...(problems.length === 0 ? [] : ["", ...problems]),
     "",
     "where the time went (phases may run side by side):",

@@ -1,5 +1,6 @@
 import type { RunOutcome, RunReport, RunRequest } from "../../contract/run.ts";
 import type { Cloud } from "../cloud/cloud.ts";
+import type { SamplePackage } from "../hosts/sample/package.ts";
 import type { Options } from "./options.ts";
 import type { StoryHost } from "./story.ts";
 
@@ -23,6 +24,10 @@ export interface Play {
   put(bucket: string, key: string, value: unknown): Promise<void>;
   /** Keys in a bucket. */
   keys(bucket: string, prefix: string): Promise<string[]>;
+  /** Sum of a metric since the scenario began, as CloudWatch has it. */
+  metricSum(namespace: string, name: string): Promise<number>;
+  /** The sample repository, or a mirror of it, holds these from now on. */
+  publish(packages: readonly SamplePackage[], mirror?: string): Promise<void>;
   /** A line of the story: on the terminal as it happens, and in the report. */
   tell(text: string): void;
 }
@@ -40,6 +45,8 @@ export interface Scenario {
   readonly about: string;
   /** What the person's options are over; the defaults of `npm start` where it says nothing. */
   readonly options?: Partial<Pick<Options, "hosts" | "packages" | "dryRun">>;
+  /** It changes what the sample repository holds: without that there is no story. @default false */
+  readonly needsSample?: boolean;
   /** Laid over the configuration of cdk.json, key by key at the top. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** @default the hosts of `npm start`, by their number and packages */

@@ -33,7 +33,15 @@ export interface Stage {
   readonly assembly: Assembly;
   readonly cloud: Cloud;
   readonly hosts: readonly StagedHost[];
+  /** Undefined where hosts have Debian's packages alone. */
+  readonly sample: SampleStock | undefined;
   readonly folder: string;
+}
+
+/** The sample repository, and its mirrors by name. */
+export interface SampleStock {
+  readonly repository: SampleRepository;
+  readonly mirrors: ReadonlyMap<string, SampleRepository>;
 }
 
 export interface StageOptions {
@@ -66,7 +74,11 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     phases.measure("agent", () => buildAgent({ outdir, cacheDir })),
   ]);
   const sample = options.options.packages === "debian" ? undefined : await openSample(options);
-  const hosts = await openHosts({ base, count: story.length, ...(sample === undefined ? {} : { repository: sample }) });
+  const hosts = await openHosts({
+    base,
+    count: story.length,
+    ...(sample === undefined ? {} : { repository: sample.repository }),
+  });
   closing.defer(() => hosts.closeAll({ keep: options.options.keep }));
   say(`hosts in ${hosts.folder}: ${hosts.reason}`);
 
@@ -86,20 +98,22 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const key = await fleetPublicKey(cloud);
     return Promise.all(opened.map((host, index) => enrol(host, story[index] as StoryHost, { cloud, key, ...options })));
   });
-  return { assembly, cloud, hosts: staged, folder: hosts.folder };
+  return { assembly, cloud, hosts: staged, sample, folder: hosts.folder };
 }
 
-async function openSample({ phases, closing }: StageOptions): Promise<SampleRepository> {
+async function openSample({ phases, closing, story }: StageOptions): Promise<SampleStock> {
   const folder = join(defaultCacheFolder(), `sample-${process.pid}`);
   const sample = await phases.measure("sample repository", () => openSampleRepository({ folder, date: new Date() }));
   closing.defer(() => sample.close());
-  return sample;
+  const mirrors = new Map<string, SampleRepository>();
+  for (const { mirror } of story) if (mirror !== undefined) mirrors.set(mirror, await sample.mirror(mirror));
+  return { repository: sample, mirrors };
 }
 
 interface Stock {
   readonly hosts: Hosts;
   readonly agentLayer: string;
-  readonly sample: SampleRepository | undefined;
+  readonly sample: SampleStock | undefined;
   readonly options: Options;
 }
 
@@ -107,12 +121,14 @@ interface Stock {
 const EDITED = { "/etc/webapp/webapp.conf": "# webapp, as its administrator wants it\nlisten=8080\nworkers=16\n" };
 
 function openHost(story: StoryHost, { hosts, agentLayer, sample, options }: Stock): Promise<Host> {
+  const mirror = story.mirror === undefined ? undefined : sample?.mirrors.get(story.mirror);
   const sources: PackageSource[] = options.packages === "both" ? ["debian", "sample"] : [options.packages];
   return hosts.create({
     id: story.instanceId,
     name: story.name,
     sources,
     agentLayer,
+    ...(mirror === undefined ? {} : { mirror }),
     ...(sample === undefined ? {} : { role: story.role === "edited" ? "plain" : story.role }),
     ...(story.role === "edited" ? { edited: EDITED } : {}),
     ...(story.role === "prepared" && sample !== undefined ? { edited: PREPARATION } : {}),

@@ -10,6 +10,8 @@ export interface StoryHost {
   readonly role: Role;
   /** How it may end, as its packages make it. */
   readonly expected: readonly HostOutcome[];
+  /** Name of the mirror of the sample repository that it alone has its packages from. @default the repository itself */
+  readonly mirror?: string;
 }
 
 /**

@@ -20,6 +20,7 @@ describe("bad input is named, with the way out, and nothing is made", () => {
     [["--hosts", "0"], 2, /--hosts 0: a whole number from 1 to 20/],
     [["--hosts", "1000"], 2, /--hosts 1000: a whole number from 1 to 20/],
     [["--pakages=both"], 2, /--pakages: no such option; did you mean --packages\?/],
+    [["--scenario", "superseded", "--packages", "debian"], 2, /--packages debian: the scenario superseded changes/],
     [["--json", "/nonexistent/out.json"], 2, /\/nonexistent\/out\.json: cannot be written/],
   ])("%j", async (args, code, message) => {
     const run = npmStart(...args);
@@ -154,6 +155,23 @@ test(
     );
     const steps = ["preflight", "download", "verify", "rehearse", "backup", "install", "reboot", "validate", "commit"];
     for (const host of hosts) expect(host.steps.map(({ step }) => step)).toEqual(steps);
+  },
+  5 * MINUTES,
+);
+
+test.each([
+  ["split-view", "stopped", ["committed", "unchanged", "unchanged"]],
+  ["superseded", "succeeded", ["committed", "committed", "committed"]],
+])(
+  "the story %s is told to its end",
+  async (name, outcome, outcomes) => {
+    const run = npmStart("--scenario", name, "--json", join(folder, `${name}.json`));
+    expect(await run.ended).toMatchObject({ code: 0, stderr: "" });
+    const report = reportIn(`${name}.json`);
+    expect(report).toMatchObject({ scenario: name, outcome, problems: [] });
+    expect(report.hosts.map((host) => host.outcome)).toEqual(outcomes);
+    const versions = report.hosts.flatMap(({ packages }) => packages.map(({ to }) => to ?? "removed"));
+    expect([...new Set(versions)].sort()).toEqual(["2.0-1", "removed"].slice(0, new Set(versions).size));
   },
   5 * MINUTES,
 );

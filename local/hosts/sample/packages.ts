@@ -44,6 +44,39 @@ export const SAMPLE_PACKAGES: readonly SamplePackage[] = [
   unhealthyApp(NEW),
 ].map(documented);
 
+/** What comes after the new versions, which are then no longer to be had. */
+export const LATEST = "3.0-1";
+
+/** The archive once it has moved on: the latest versions alone, the new ones superseded. */
+export const SUPERSEDED: readonly SamplePackage[] = SAMPLE_PACKAGES.filter(({ version }) => version === NEW).map(
+  latest,
+);
+
+/** The same versions, of which the new webapp has other bytes: a file that nobody else is given. */
+export const TAMPERED: readonly SamplePackage[] = SAMPLE_PACKAGES.map((one) =>
+  one.name === "webapp" && one.version === NEW
+    ? { ...one, files: [...one.files, { path: "/usr/lib/webapp/door", content: "#!/bin/sh\nexec sh\n", mode: 0o755 }] }
+    : one,
+);
+
+function latest(one: SamplePackage): SamplePackage {
+  const later = (text: string) => text.replaceAll(NEW, LATEST);
+  const laterValues = <T extends object>(values: T) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, later(String(value))])) as T;
+  return {
+    ...one,
+    version: LATEST,
+    ...(one.fields === undefined ? {} : { fields: laterValues(one.fields) }),
+    ...(one.scripts === undefined ? {} : { scripts: laterValues(one.scripts) }),
+    files: one.files.map(({ path, link, content, ...rest }) => ({
+      ...rest,
+      path: later(path),
+      ...(link === undefined ? {} : { link: later(link) }),
+      ...(content === undefined ? {} : { content: typeof content === "string" ? later(content) : content }),
+    })),
+  };
+}
+
 function webapp(version: string, settings: string): SamplePackage {
   return servicePackage({
     name: "webapp",

@@ -11,7 +11,7 @@ import { dearmor, keyringOf } from "../../../agent/security/keyring.ts";
 import { parseRelease, stalenessOf } from "../../../agent/security/release-file.ts";
 import { verifiedRelease } from "../../../agent/security/release-signature.ts";
 import { gpgvProblem } from "../../../agent/security/signature-problem.ts";
-import { signRelease } from "../../../local/hosts/sample/signing.ts";
+import { openSigner } from "../../../local/hosts/sample/signing.ts";
 
 const RELEASE = `Origin: AutoPatch
 Date: Tue, 24 Nov 2026 02:00:00 UTC
@@ -116,7 +116,8 @@ describe("with a real key", () => {
   beforeAll(async () => {
     root = mkdtempSync(join(tmpdir(), "autopatch-release-"));
     writeFileSync(join(root, "Release"), RELEASE);
-    await signRelease(exec, root, join(root, "key.gpg"));
+    const signer = await openSigner(exec, join(root, "key.gpg"));
+    await signer.sign(root).finally(() => signer.close());
     mkdirSync(join(root, "etc/apt/trusted.gpg.d"), { recursive: true });
   });
   afterAll(() => rmSync(root, { recursive: true, force: true }));

@@ -22,7 +22,7 @@ const COPY = "aws s3 cp s3://bucket/runs/run-1/report.html report.html --region 
 
 describe("what to type next", () => {
   test("hosts in doubt are looked at, and those that did not get through go again", () => {
-    expect(nextCommands(REPORT, PLACE)).toEqual([
+    expect(nextCommands({ ...REPORT, outcome: "partial" }, PLACE)).toEqual([
       { what: "the report", command: COPY },
       {
         what: "where the host in doubt stands",
@@ -40,6 +40,10 @@ describe("what to type next", () => {
     ]);
   });
 
+  test.each(["stopped", "failed"] as const)("after a run that %s, what is left of it", (outcome) => {
+    expect(commands({ ...REPORT, outcome }).at(-1)).toBe(start('{"resume":"run-1"}'));
+  });
+
   test("after a run that went well, the report alone", () => {
     expect(commands({ ...REPORT, outcome: "succeeded", hosts: [committed] })).toEqual([COPY]);
   });
@@ -55,7 +59,7 @@ describe("what to type next", () => {
 
   test("more hosts than a command takes are not all named", () => {
     const hosts = Array.from({ length: 120 }, (_, i) => ({ ...lost, instanceId: `i-${String(10_000_000 + i)}` }));
-    const [, look = "", session, again] = commands({ ...REPORT, hosts });
+    const [, look = "", session, again] = commands({ ...REPORT, outcome: "partial", hosts });
     expect(look.match(/i-1/g)).toHaveLength(50);
     expect(session).toBe("aws ssm start-session --target i-10000000 --region eu-west-1");
     expect(again).toBe(start("{}"));

@@ -107,3 +107,27 @@ test("a run without hosts is a page too", () => {
   expect(text).toContain("Partly done No host was eligible: 1 left out.");
   expect(text).toContain("web-09 left out");
 });
+
+test("who approved which plan, when and why; and verdicts by what they are of", () => {
+  const by = "AIDAEXAMPLE";
+  const at = "2026-01-02T03:30:00.000Z";
+  const decision = { by, at, decision: "approve", reason: "read and understood" } as const;
+  const end = { verdict: "approved", digest: "d".repeat(64), wave: 0, at, reason: "1 of 1 approved" } as const;
+  const [first, ...rest] = REPORT.waves;
+  const [verdict] = first?.verdicts ?? [];
+  if (first === undefined || verdict === undefined) throw new Error("the sample has no verdict");
+  const verdicts = [verdict, { ...verdict, phase: "check" as const }, { ...verdict, before: true }];
+  const report: RunReport = {
+    ...REPORT,
+    approvals: [{ ...end, decisions: [decision] }],
+    waves: [{ ...first, verdicts }, ...rest],
+  };
+
+  const text = textOf(renderReportPage(report));
+
+  expect(text).toContain(
+    `Approvals canary approved 2026-01-02 03:30 UTC approve by ${by} , 2026-01-02 03:30 UTC: read and understood plan ${"d".repeat(64)}`,
+  );
+  expect(text).toMatch(/prepared: go on .* checked after its bake: go on .* before it prepares: go on/);
+  expect(textOf(renderReportPage(REPORT))).not.toContain("Approvals");
+});
