@@ -50,8 +50,8 @@ describe.each(["PatchFleet", "PatchBatch"])("%s", (name) => {
 test.each([
   ["Prepare", undefined, "BatchBroken"],
   ["Apply", "ApplyVerdict", "TakeAllBack"],
-  ["Commit", "RollbackNeeded", "TakeAllBack"],
-  ["Check", "RollbackNeeded", "BatchBroken"],
+  ["Commit", "WhoIsLeft", "TakeAllBack"],
+  ["Check", "WhoIsLeft", "BatchBroken"],
   ["Rollback", "RollbackEnded", "BatchBroken"],
 ])("%s waits a slice at a time, and goes on or breaks where it should", (command, next, broken) => {
   const state = statesOf("PatchBatch")[command];
@@ -65,7 +65,7 @@ test.each([
 test("hosts that got through what applies are committed, and without any the batch rolls back what it must", () => {
   expect(statesOf("PatchBatch").ApplyVerdict?.Choices).toEqual([
     { Condition: "{% $verdict = 'proceed' %}", Next: "Commit" },
-    { Condition: "{% $verdict = 'nobodyLeft' %}", Next: "RollbackNeeded" },
+    { Condition: "{% $verdict = 'nobodyLeft' %}", Next: "WhoIsLeft" },
   ]);
 });
 
