@@ -70,6 +70,7 @@ const VARIABLES = {
   AUTOPATCH_DECISIONS_BUCKET: z.string().min(3),
   AUTOPATCH_BATCHES_AT_ONCE: z.coerce.number().int().min(1),
   AUTOPATCH_WAIT_SLICE_SECONDS: z.coerce.number().int().min(1),
+  AUTOPATCH_RESTORE_SECONDS: z.coerce.number().int().min(0),
 };
 const Variables = z.object(VARIABLES);
 
@@ -100,6 +101,8 @@ export interface FleetSettings {
   readonly batchesAtOnce: number;
   /** Seconds after which a command's end is looked for where no event tells it. */
   readonly waitSliceSeconds: number;
+  /** Seconds that a batch may take longer for hosts that get their root volumes back; 0 where none do. */
+  readonly restoreSeconds: number;
 }
 
 /** The settings as environment variables. Values may still be CloudFormation tokens. */
@@ -124,6 +127,7 @@ export function toEnvironment(settings: FleetSettings): Record<string, string> {
     AUTOPATCH_DECISIONS_BUCKET: settings.decisionsBucket,
     AUTOPATCH_BATCHES_AT_ONCE: String(settings.batchesAtOnce),
     AUTOPATCH_WAIT_SLICE_SECONDS: String(settings.waitSliceSeconds),
+    AUTOPATCH_RESTORE_SECONDS: String(settings.restoreSeconds),
   };
 }
 
@@ -154,5 +158,6 @@ export function fromEnvironment(environment: Readonly<Record<string, string | un
     decisionsBucket: data.AUTOPATCH_DECISIONS_BUCKET,
     batchesAtOnce: data.AUTOPATCH_BATCHES_AT_ONCE,
     waitSliceSeconds: data.AUTOPATCH_WAIT_SLICE_SECONDS,
+    restoreSeconds: data.AUTOPATCH_RESTORE_SECONDS,
   };
 }

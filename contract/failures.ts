@@ -247,6 +247,12 @@ export const FAILURES = {
     "the host did not answer by the deadline",
     "check that the host is up and its SSM agent runs",
   ),
+  snapshotFailed: kind(
+    true,
+    "environment",
+    "no snapshot of the host's root volume could be begun, and without one it is not changed",
+    "read the error in the execution of PatchBatch: the permissions of its role, the account's limit of snapshots, an instance without EBS",
+  ),
   undeliverable: kind(
     true,
     "noAnswer",

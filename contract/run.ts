@@ -126,12 +126,27 @@ export const BatchItem = z.object({
   wave: z.int().min(0),
   batch: z.int().min(0),
   instanceIds: z.array(InstanceId).min(1).max(50),
+  /** @default false */
+  dryRun: z.literal(true).optional(),
 });
 export type BatchItem = z.infer<typeof BatchItem>;
 
-/** Why SSM takes no command for a host: it is offline, unknown, or without the fleet's tag. */
-export const SendRefusal = z.enum(["undeliverable", "hostGone", "notEnrolled"]);
+/**
+ * Why no command goes to a host: SSM takes none, since it is offline, unknown, or without the fleet's tag; or its root volume has no
+ * snapshot, where one is wanted before the change.
+ */
+export const SendRefusal = z.enum(["undeliverable", "hostGone", "notEnrolled", "snapshotFailed"]);
 export type SendRefusal = z.infer<typeof SendRefusal>;
+
+/** A host's root volume as it was before its change. */
+export const RootSnapshot = z.object({ instanceId: InstanceId, snapshotId: z.string().startsWith("snap-") });
+export type RootSnapshot = z.infer<typeof RootSnapshot>;
+
+/** What came of giving a host that volume back: EC2's own word for the end of the task, or why there was none. */
+export const RootReplacement = RootSnapshot.extend({
+  state: z.enum(["succeeded", "failed", "failed-detached", "refused", "unfinished"]),
+});
+export type RootReplacement = z.infer<typeof RootReplacement>;
 
 /** A command as it was sent to the hosts of a batch, or as it is about to be. */
 export const SentCommand = z.object({
@@ -159,6 +174,8 @@ export const SentCommand = z.object({
   dryRun: z.boolean(),
   /** Seconds that hosts stay on trial after it; absent where it puts none on trial. */
   trialSeconds: z.int().positive().optional(),
+  /** What came of replacing the root volumes of these hosts, before it was sent. */
+  replaced: z.array(RootReplacement).optional(),
 });
 export type SentCommand = z.infer<typeof SentCommand>;
 
@@ -168,6 +185,8 @@ export const CommandResults = z.object({
   attempt: z.int().positive(),
   commandId: z.string().nullable(),
   results: z.array(z.object({ instanceId: InstanceId, steps: z.array(StepResult).min(1) })),
+  /** As in what was sent. */
+  replaced: z.array(RootReplacement).optional(),
 });
 export type CommandResults = z.infer<typeof CommandResults>;
 

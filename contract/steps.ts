@@ -55,6 +55,9 @@ export type BatchPhase = Phase | "rollback";
 export const ROLLBACK_ATTEMPTS = { apply: 1, check: 2, rollback: 3 } as const satisfies Partial<
   Record<BatchPhase, number>
 >;
+/** Those that a host is asked once its trial is over for certain, and after its root volume was replaced. */
+export const ROLLBACK_AFTER_TRIAL = 4;
+export const ROLLBACK_AFTER_REPLACEMENT = 5;
 
 /** Seconds a step may run on the host before the SSM agent kills it; deadlines inside the agent are shorter. */
 export const STEP_TIMEOUT_SECONDS: Record<StepName, number> = {

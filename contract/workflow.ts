@@ -2,7 +2,7 @@ import * as z from "zod";
 import { APPROVAL_VERDICTS } from "./approval.ts";
 import { InstanceId, RunId } from "./envelope.ts";
 import { GATE_VERDICTS, PhaseName } from "./gates.ts";
-import { BatchItem, RunOutcome, RunRequest, WaveVerdict } from "./run.ts";
+import { BatchItem, RootReplacement, RootSnapshot, RunOutcome, RunRequest, WaveVerdict } from "./run.ts";
 import { CommandName } from "./steps.ts";
 
 /** What the state machines hand to each Lambda and get back. Small on purpose: lists of results stay in S3. */
@@ -28,6 +28,10 @@ export const DispatchMessage = z.object({
   /** Hosts of this batch that an earlier command failed and that must be put back. */
   toRollBack: z.array(InstanceId),
   taskToken: z.string(),
+  /** Where a snapshot is wanted before a change: those that there are. An instance without one is not asked. */
+  snapshots: z.array(RootSnapshot).nullable().optional(),
+  /** What came of replacing their root volumes just before. */
+  replaced: z.array(RootReplacement).optional(),
 });
 
 /** proceed: `instanceIds` go on to the next command. nobodyLeft: none does. A state machine's choice has one branch for each. */
@@ -40,6 +44,8 @@ export const CommandEnd = z.object({
   toRollBack: z.array(InstanceId),
   /** Hosts that have not answered yet and are still waited for. */
   waiting: z.array(InstanceId),
+  /** Hosts that were to go back and of which nothing was heard. */
+  lost: z.array(InstanceId),
 });
 export type CommandEnd = z.infer<typeof CommandEnd>;
 

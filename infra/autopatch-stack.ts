@@ -18,6 +18,7 @@ import { NotificationTopic } from "./constructs/notification-topic.ts";
 import { OperationDocuments } from "./constructs/operation-documents.ts";
 import { SigningKey } from "./constructs/signing-key.ts";
 import { StateMachines, stateMachineArn } from "./constructs/state-machines.ts";
+import { restoreSeconds, trialEndsSeconds } from "./workflows/root-volumes.ts";
 
 /** Everything AutoPatch has in one account and Region. Only wires. */
 export class AutoPatchStack extends Stack {
@@ -43,6 +44,7 @@ export class AutoPatchStack extends Stack {
         patchFleetArn: stateMachineArn(this, "PatchFleet"),
         fleetLock: { keyArn: signingKey.key.keyArn, validDays: config.fleetLockDays },
         decisionsBucket: decisions.bucket.bucketName,
+        restoreSeconds: restoreSeconds(config),
       }),
     });
     new FleetPermissions(this, "Permissions", {
@@ -67,7 +69,13 @@ export class AutoPatchStack extends Stack {
       deadLetters,
       bucket: decisions.bucket,
     });
-    const machines = new StateMachines(this, "Workflows", { ...config, functions, bucket, key });
+    const machines = new StateMachines(this, "Workflows", {
+      ...config,
+      trialEndsSeconds: trialEndsSeconds(config),
+      functions,
+      bucket,
+      key,
+    });
     const { alarms } = new FleetAlarms(this, "Alarms", {
       fleet: config.fleet,
       topic,

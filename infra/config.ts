@@ -7,6 +7,9 @@ import { nearest } from "../contract/nearest.ts";
 import { DEFAULT_POLICY, PatchPolicy } from "../contract/request.ts";
 import { DEFAULT_WAVES, RunRequest, WavePolicy } from "../contract/run.ts";
 
+export const ROOT_VOLUMES = ["leave", "snapshot", "replace"] as const;
+export type RootVolumes = (typeof ROOT_VOLUMES)[number];
+
 /** Fills in defaults key by key, then holds the whole against the schema. */
 const over = <S extends z.ZodObject>(schema: S, defaults: z.output<S>) => {
   const fields = defaults as Record<string, unknown>;
@@ -56,6 +59,11 @@ export const FleetConfig = z.strictObject({
   approval: over(ApprovalPolicy, DEFAULT_APPROVAL),
   /** Runs by the clock. */
   schedules: z.array(FleetSchedule).max(20).default([]),
+  /**
+   * The last way back. snapshot: of each instance's root volume before its change; one of which none can be begun is not changed. replace: a
+   * host that was to go back and does not answer gets its root volume back from that snapshot, which reboots it.
+   */
+  rootVolumes: z.enum(ROOT_VOLUMES).default("leave"),
   policy: over(PatchPolicy, DEFAULT_POLICY),
   sending: over(SendingPolicy, DEFAULT_SENDING),
   /** Seconds to wait for a command's event before looking for oneself. Longer than most commands: each look costs a transition and a call. */

@@ -156,7 +156,7 @@ async function oneFromPool(machine: Machine, pool: Pool | null, entry: LockEntry
   if (problem !== null && isWanted) throw new Failure("downloadFailed", message);
   const wrong = problem === null ? archiveProblem(machine, entry, path) : null;
   if (wrong !== null) throw new Failure("hashMismatch", `${what}: the pool's file ${wrong}`);
-  if (problem !== null) machine.log.info(message);
+  machine.log.info(problem === null ? `${what}: from the fleet's pool, no repository of this host offers it` : message);
 }
 
 /** What the host's signed indexes offer of these very bytes, by SHA-256. */

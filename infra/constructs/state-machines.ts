@@ -5,12 +5,13 @@ import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { DefinitionBody, type IChainable, LogLevel, QueryLanguage, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { patchBatch } from "../workflows/patch-batch.ts";
+import { type PatchBatchProps, patchBatch } from "../workflows/patch-batch.ts";
 import { patchFleet } from "../workflows/patch-fleet.ts";
 import { acknowledgeAnyResource, acknowledgeObjects, acknowledgeWildcard, logicalIdOf } from "./acknowledge.ts";
 import type { FleetFunctions } from "./fleet-functions.ts";
 
-export interface StateMachinesProps {
+export interface StateMachinesProps
+  extends Pick<PatchBatchProps, "rootVolumes" | "trialEndsSeconds" | "fleet" | "tag"> {
   readonly functions: FleetFunctions["byName"];
   readonly bucket: IBucket;
   readonly key: IKey;
@@ -63,6 +64,7 @@ export class StateMachines extends Construct {
       this.patchFleet.addToRolePolicy(new PolicyStatement({ sid, actions: [action], resources: [resource] }));
     }
     this.#acknowledge(props);
+    if (props.rootVolumes !== "leave") this.#acknowledgeRootVolumes(props.rootVolumes);
   }
 
   #acknowledge({ functions, bucket }: StateMachinesProps): void {
@@ -78,5 +80,17 @@ export class StateMachines extends Construct {
       for (const lambda of Object.values(functions))
         acknowledgeWildcard(machine, `<${logicalIdOf(lambda)}.Arn>:*`, "Versions of one of our own functions.");
     }
+  }
+
+  #acknowledgeRootVolumes(rootVolumes: "snapshot" | "replace"): void {
+    const ofHosts = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:";
+    const tasks = rootVolumes === "replace" ? [`${ofHosts}replace-root-volume-task/*`] : [];
+    for (const resource of [`${ofHosts}instance/*`, `${ofHosts}volume/*`, ...tasks])
+      acknowledgeWildcard(this.patchBatch, resource, "Hosts come and go; the condition on their tag says which.");
+    acknowledgeWildcard(
+      this.patchBatch,
+      "arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*",
+      "A snapshot has no name before it is made; the condition on its tag says whose.",
+    );
   }
 }

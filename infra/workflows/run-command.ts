@@ -12,13 +12,19 @@ export interface RunCommandProps {
   /** Which time it is that the batch sends this command: a number, or JSONata. @default 1 */
   readonly attempt?: string;
   /** Variable that holds the ids of the hosts to address. */
-  readonly hosts: "hosts" | "toRollBack";
+  readonly hosts: "hosts" | "toRollBack" | "lost";
   /** Seconds to wait for the command's event before looking for oneself. */
   readonly waitSliceSeconds: number;
   /** Where the batch goes when the hosts have answered, by verdict or in any case; it ends there when nothing is given. */
   readonly onward?: Readonly<Record<CommandVerdict, IChainable>> | IChainable;
   /** Where it goes when the machinery itself fails; `$broken` says how. */
   readonly whenBroken: IChainable;
+  /** Name of its state. @default the command's */
+  readonly title?: string;
+  /** What dispatch is told beside the usual, in JSONata. */
+  readonly told?: Readonly<Record<string, string>>;
+  /** Variables that its end sets beside the usual, in JSONata. */
+  readonly assign?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -27,7 +33,12 @@ export interface RunCommandProps {
  */
 export function runCommand(scope: Construct, props: RunCommandProps): IChainable {
   const { command, functions, onward } = props;
-  const title = command.charAt(0).toUpperCase() + command.slice(1);
+  const { title = command.charAt(0).toUpperCase() + command.slice(1) } = props;
+  const assign = {
+    ...(props.hosts === "hosts" ? ANSWERED : {}),
+    ...(command === "apply" ? STILL_WAITING : {}),
+    ...props.assign,
+  };
   const task = call(scope, title, {
     to: functions.dispatch,
     payload: {
@@ -37,9 +48,10 @@ export function runCommand(scope: Construct, props: RunCommandProps): IChainable
       instanceIds: `{% $${props.hosts} %}`,
       toRollBack: "{% $toRollBack %}",
       taskToken: "{% $states.context.Task.Token %}",
+      ...props.told,
     },
     untilAnswered: Timeout.duration(Duration.seconds(props.waitSliceSeconds)),
-    ...(props.hosts === "hosts" ? { assign: { ...ANSWERED, ...(command === "apply" ? STILL_WAITING : {}) } } : {}),
+    ...(Object.keys(assign).length === 0 ? {} : { assign }),
   });
   task.addCatch(task, { errors: [Errors.TIMEOUT], outputs: {} });
   task.addCatch(props.whenBroken, { outputs: {}, assign: { broken: CAUGHT } });

@@ -88,8 +88,9 @@ export function readyToApply(results: HostResults): boolean {
 }
 
 /** The batches to apply: of each only the hosts that passed everything that prepares them. */
-export function applyItems(runId: string, { wave, results }: WaveSeen): BatchItem[] {
-  return batchItems(runId, wave, (id) => readyToApply(results.get(id) ?? {}));
+export function applyItems(runId: string, { wave, results }: WaveSeen, dryRun = false): BatchItem[] {
+  const items = batchItems(runId, wave, (id) => readyToApply(results.get(id) ?? {}));
+  return dryRun ? items.map((item) => ({ ...item, dryRun: true as const })) : items;
 }
 
 const LAST_OF_PREPARE: StepName = PHASES.prepare[PHASES.prepare.length - 1] as StepName;

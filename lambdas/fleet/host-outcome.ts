@@ -1,17 +1,26 @@
 import type { StepResult } from "../../contract/envelope.ts";
 import type { FailureCode } from "../../contract/failures.ts";
-import type { CommandResults, HostOutcome } from "../../contract/run.ts";
+import type { CommandResults, HostOutcome, RootReplacement } from "../../contract/run.ts";
 import { PHASES, STEPS, type StepName } from "../../contract/steps.ts";
 
 /** What was seen of a host, by step; of several attempts the last. */
-export type HostResults = Partial<Record<StepName, StepResult>>;
+export type HostResults = Partial<Record<StepName, StepResult>> & {
+  /** What came of replacing its root volume, before the last attempt of its rollback. */
+  readonly replacement?: RootReplacement;
+};
 
 /** Sorts what the commands of a run brought back by host. */
 export function byHost(collections: readonly CommandResults[]): Map<string, HostResults> {
   const hosts = new Map<string, HostResults>();
-  for (const { results } of collections.toSorted((a, b) => a.attempt - b.attempt)) {
+  for (const { results, replaced = [] } of collections.toSorted((a, b) => a.attempt - b.attempt)) {
+    const replacements = new Map(replaced.map((one) => [one.instanceId, one]));
     for (const { instanceId, steps } of results) {
-      hosts.set(instanceId, { ...hosts.get(instanceId), ...Object.fromEntries(steps.map((one) => [one.step, one])) });
+      const replacement = replacements.get(instanceId);
+      hosts.set(instanceId, {
+        ...hosts.get(instanceId),
+        ...Object.fromEntries(steps.map((one) => [one.step, one])),
+        ...(replacement === undefined ? {} : { replacement }),
+      });
     }
   }
   return hosts;
@@ -85,11 +94,25 @@ function stillCommitted({ check }: HostResults): HostOutcome {
 
 /** Why a host is not new though none of its steps failed. Pure. */
 export function whyWentBack(results: HostResults, outcome: HostOutcome): string | undefined {
+  if (results.replacement !== undefined) return whatReplacementDid(results.replacement, outcome);
   if (!passed(results.commit) || firstFailure(results) !== null) return undefined;
   if (outcome === "rolledBack") return "its wave was stopped";
   const { rollback } = results;
   if (rollback?.outcome !== "blocked") return undefined;
   return `its wave was stopped, but it did not go back: ${rollback.reasons.map(({ message }) => message).join("; ")}`;
+}
+
+const UNREPLACED: Readonly<Record<Exclude<RootReplacement["state"], "succeeded">, string>> = {
+  failed: "EC2 failed; it keeps the volume that it had",
+  "failed-detached": "EC2 failed halfway: it has no root volume now",
+  refused: "EC2 refused it",
+  unfinished: "it had not ended when nobody looked any more",
+};
+
+function whatReplacementDid({ snapshotId, state }: RootReplacement, outcome: HostOutcome): string {
+  if (state !== "succeeded") return `its root volume could not be replaced from ${snapshotId}: ${UNREPLACED[state]}`;
+  const said = `its root volume was replaced from ${snapshotId}, taken before its change`;
+  return outcome === "rolledBack" ? said : `${said}; it has not answered since`;
 }
 
 function isUnseen(result: StepResult | undefined): boolean {
@@ -98,6 +121,8 @@ function isUnseen(result: StepResult | undefined): boolean {
 
 /** The host says that no change is open. What that means depends on what it said before. */
 function nothingToUndo(results: HostResults): HostOutcome {
+  // It answers from the volume that it has now.
+  if (results.replacement?.state === "succeeded") return "rolledBack";
   const { install, reboot, validate, commit } = results;
   const answers = [install, reboot, validate, commit];
   if (answers.some((answer) => answer?.outcome === "failed" && answer.rolledBack)) return "rolledBack";

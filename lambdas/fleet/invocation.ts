@@ -94,6 +94,7 @@ const REFUSED_BECAUSE: Readonly<Record<SendRefusal, string>> = {
   undeliverable: "it is offline",
   hostGone: FAILURES.hostGone.meaning,
   notEnrolled: FAILURES.notEnrolled.meaning,
+  snapshotFailed: FAILURES.snapshotFailed.meaning,
 };
 
 /** The result of a host that SSM would not send the command to. @param why @default `undeliverable` */
@@ -103,7 +104,8 @@ export function refusedBy(
   now: Date,
   why: SendRefusal = "undeliverable",
 ): StepResult {
-  const message = `SSM refused the command for this host: ${REFUSED_BECAUSE[why]}`;
+  const message =
+    why === "snapshotFailed" ? REFUSED_BECAUSE[why] : `SSM refused the command for this host: ${REFUSED_BECAUSE[why]}`;
   return withoutAnswer(instanceId, { ...asked, step: COMMANDS[command][0] }, now, why, message);
 }
 

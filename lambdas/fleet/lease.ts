@@ -52,6 +52,8 @@ export function leaseSeconds(
     readonly slackSeconds: number;
     readonly batchesAtOnce: number;
     readonly lookSeconds: number;
+    /** What hosts may take that get their root volumes back. */
+    readonly restoreSeconds: number;
   },
 ): number {
   const rounds = (wave: Wave) => Math.ceil(wave.batches.length / settings.batchesAtOnce);
@@ -61,7 +63,10 @@ export function leaseSeconds(
     // No border lies between a change and what is asked after its bake, or the way back of the whole wave.
     const after = commandSeconds("check") + 2 * commandSeconds("rollback");
     const commands = Math.max(turns * commandSeconds("prepare"), change + after);
-    return rounds(wave) * (commands + COMMANDS_OF_A_CHANGE * (settings.deliverySeconds + settings.slackSeconds));
+    return (
+      rounds(wave) *
+      (settings.restoreSeconds + commands + COMMANDS_OF_A_CHANGE * (settings.deliverySeconds + settings.slackSeconds))
+    );
   };
   const longest = waves.length === 0 ? 0 : Math.max(...waves.map(phase));
   return longest + PROMOTION_SECONDS + wavePolicy.bakeSeconds + settings.lookSeconds + MARGIN_SECONDS;

@@ -1,4 +1,5 @@
 import type { StepResult } from "../../contract/envelope.ts";
+import type { FailureCode } from "../../contract/failures.ts";
 import type { StepName } from "../../contract/steps.ts";
 import type { CommandEnd } from "../../contract/workflow.ts";
 import { UNSEEN } from "./host-outcome.ts";
@@ -31,6 +32,14 @@ export function onward(result: StepResult): Onward {
   }
 }
 
+/** What a command comes to of which nothing at all was heard. Whatever can be heard, however garbled, comes from a host that is alive. */
+const UNHEARD: ReadonlySet<FailureCode> = new Set<FailureCode>(["noAnswer", "undeliverable", "notPickedUp"]);
+
+/** A host that was to go back and may never answer again. */
+function isLost(result: StepResult): boolean {
+  return result.step === "rollback" && result.outcome === "failed" && !result.dryRun && UNHEARD.has(result.code);
+}
+
 function missing(result: never): never {
   throw new Error(`no branch for ${JSON.stringify(result)}`);
 }
@@ -53,5 +62,6 @@ export function partition(
     instanceIds,
     toRollBack: [...new Set([...before, ...those("rollBack")])],
     waiting: [...waiting],
+    lost: last.filter(isLost).map(({ instanceId }) => instanceId),
   };
 }

@@ -1,5 +1,5 @@
 import type { ApprovalEnd } from "../../contract/approval.ts";
-import { CONTRACT_VERSION, dataOf } from "../../contract/envelope.ts";
+import { CONTRACT_VERSION, dataOf, type StepResult } from "../../contract/envelope.ts";
 import { KEYS } from "../../contract/names.ts";
 import { DEFAULT_POLICY } from "../../contract/request.ts";
 import type {
@@ -110,7 +110,7 @@ function hostReport(
   reports: RunSeen["reports"],
 ): HostReport {
   const failure = firstFailure(results);
-  const reportOf = (result: HostResults[keyof HostResults]) => reports.get(result?.reportKey ?? "");
+  const reportOf = (result: StepResult | undefined) => reports.get(result?.reportKey ?? "");
   const { backup, commit, download, install, rollback } = results;
   const outcome = hostOutcome(results, dryRun);
   const because = dryRun ? undefined : whyWentBack(results, outcome);

@@ -21,7 +21,7 @@ export function unanswered(sent: SentCommand): CommandResults {
         : withoutAnswer(instanceId, { ...asked, step }, at, code, message),
     ],
   }));
-  return { command, attempt, commandId, results };
+  return { command, attempt, commandId, results, ...(sent.replaced === undefined ? {} : { replaced: sent.replaced }) };
 }
 
 function sayOf({ sending, commandId }: SentCommand): [FailureCode, string] {

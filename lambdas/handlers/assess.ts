@@ -31,7 +31,7 @@ export const handler = defineHandler(AssessMessage, AssessAnswer, async (message
   };
   const judged = assessWave(seen, phase, await policyOf(store, snapshot, before));
   const goesOn = phase === "prepare" && judged.decision === "continue";
-  if (goesOn) await store.write(KEYS.waveItems(runId, index, "apply"), applyItems(runId, seen));
+  if (goesOn) await store.write(KEYS.waveItems(runId, index, "apply"), applyItems(runId, seen, snapshot.dryRun));
   const need = goesOn ? await approvalNeed(store, { snapshot, wave, collections }, settings, now) : { approval: null };
   const decided = "stop" in need ? { ...judged, decision: "stop" as const, reason: need.stop } : judged;
   const verdict = { ...decided, ...(await keepCommitted(store, snapshot, seen, decided)) };

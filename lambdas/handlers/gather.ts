@@ -51,7 +51,8 @@ export async function endOf(
     else results.push({ instanceId, steps });
   }
   if (waiting.length > 0 && !trialRunsOut(sent, settings.waitSliceSeconds, now)) return null;
-  const kept: CommandResults = { command, attempt, commandId, results };
+  const replaced = sent.replaced === undefined ? {} : { replaced: sent.replaced };
+  const kept: CommandResults = { command, attempt, commandId, results, ...replaced };
   if (waiting.length === 0)
     await store.write(KEYS.commandResults(item.runId, item.wave, item.batch, command, attempt), kept);
   const counting = new Set(awaited.instanceIds);

@@ -81,7 +81,7 @@ export function waveOf({ runId, waves }: Snapshot, index: number): Wave {
 
 /** Holds the fleet for a run, for as long as its next phase may take. @throws FleetBusy, LeaseLost when another run has it */
 export function holdFleet(store: RunStore, snapshot: Snapshot, settings: FleetSettings, now: Date): Promise<void> {
-  const { sending, gates, batchesAtOnce } = settings;
-  const seconds = leaseSeconds(snapshot, { ...sending, batchesAtOnce, lookSeconds: gates.lookSeconds });
+  const { sending, gates, batchesAtOnce, restoreSeconds } = settings;
+  const seconds = leaseSeconds(snapshot, { ...sending, batchesAtOnce, restoreSeconds, lookSeconds: gates.lookSeconds });
   return new FleetLease(store, settings.fleet).hold(snapshot.runId, seconds, now);
 }

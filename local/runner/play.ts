@@ -1,26 +1,29 @@
+import { readFileSync } from "node:fs";
 import { CloudWatchClient, GetMetricStatisticsCommand } from "@aws-sdk/client-cloudwatch";
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { KEYS, METRICS } from "../../contract/names.ts";
+import { HOST_PATHS, KEYS, METRICS } from "../../contract/names.ts";
 import { RunReport, type RunRequest } from "../../contract/run.ts";
 import type { FleetConfig } from "../../infra/config.ts";
 import type { Cloud } from "../cloud/cloud.ts";
+import { inside } from "../hosts/inside.ts";
 import type { Options } from "./options.ts";
 import type { RunEvent } from "./progress.ts";
 import type { Play, StartedRun } from "./scenario.ts";
-import type { SampleStock } from "./stage.ts";
+import type { SampleStock, StagedHost } from "./stage.ts";
 import { watchHosts, watchRun } from "./watch.ts";
 
 export interface PlayPorts {
   readonly cloud: Cloud;
   readonly options: Options;
   readonly sample: SampleStock | undefined;
+  readonly hosts: readonly StagedHost[];
   readonly config: Pick<FleetConfig, "fleet" | "documentPrefix">;
   show(event: RunEvent): void;
   tell(text: string): void;
 }
 
 /** Lets a scenario act on the standing stack. */
-export function openPlay({ cloud, sample, options, config, show, tell }: PlayPorts): Play {
+export function openPlay({ cloud, sample, hosts, options, config, show, tell }: PlayPorts): Play {
   const began = new Date();
   let started = 0;
   watchHosts(cloud, config.documentPrefix, show);
@@ -43,6 +46,11 @@ export function openPlay({ cloud, sample, options, config, show, tell }: PlayPor
         const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix }));
         return Contents.flatMap(({ Key }) => (Key === undefined ? [] : [Key]));
       }),
+    hostLog: (name) => {
+      const root = hosts.find(({ story }) => story.name === name)?.host.sandbox.root;
+      if (root === undefined) throw new Error(`no host of this stage is called ${name}`);
+      return readFileSync(inside(root, `${HOST_PATHS.logs}/autopatch-manager.log`), "utf8");
+    },
     metricSum: (namespace, name) => metricSum(cloud, { namespace, name, fleet: config.fleet }, began),
     publish: async (packages, mirror) => {
       const repository = mirror === undefined ? sample?.repository : sample?.mirrors.get(mirror);

@@ -63,6 +63,7 @@ export async function runLocally(options: Options, surroundings: Surroundings): 
   const play = openPlay({
     cloud: stage.cloud,
     sample: stage.sample,
+    hosts: stage.hosts,
     options,
     config: surroundings.config,
     show: (event) => display.event(event),

@@ -24,6 +24,8 @@ export interface Play {
   put(bucket: string, key: string, value: unknown): Promise<void>;
   /** Keys in a bucket. */
   keys(bucket: string, prefix: string): Promise<string[]>;
+  /** What a host's agent has written into its log. */
+  hostLog(name: string): string;
   /** Sum of a metric since the scenario began, as CloudWatch has it. */
   metricSum(namespace: string, name: string): Promise<number>;
   /** The sample repository, or a mirror of it, holds these from now on. */

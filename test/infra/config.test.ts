@@ -24,6 +24,7 @@ const DEFAULTS = {
   policy: DEFAULT_POLICY,
   sending: DEFAULT_SENDING,
   waitSliceSeconds: 900,
+  rootVolumes: "leave",
   batchesAtOnce: 20,
   keepRunsDays: 400,
   instanceMetrics: false,

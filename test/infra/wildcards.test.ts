@@ -16,6 +16,7 @@ const VERSIONS = "versions of one of our own functions";
 const EXECUTIONS = "executions are made at run time; the machine's name stands before the wildcard";
 const ACTIVE_TRACING = "X-Ray knows no resources";
 const READS = "Systems Manager knows no resource for these calls, which only read";
+const OURS = "a snapshot has no name before it is made; the condition on its tag says whose it is";
 const NAMESPACE = "CloudWatch knows no resource for PutMetricData; the condition holds it to AutoPatch's namespaces";
 
 /**
@@ -94,7 +95,26 @@ const LEFT: Readonly<Record<string, { readonly by: readonly string[]; readonly b
     because: ACTIVE_TRACING,
   },
   "logs:CreateLogDelivery,logs:DeleteLogDelivery,logs:DescribeLogGroups,logs:DescribeResourcePolicies,logs:GetLogDelivery,logs:ListLogDeliveries,logs:PutResourcePolicy,logs:UpdateLogDelivery,xray:GetSamplingRules,xray:GetSamplingTargets,xray:PutTelemetryRecords,xray:PutTraceSegments on *":
-    { by: ["PatchBatch", "PatchFleet"], because: "the delivery of logs and X-Ray know no resources" },
+    { by: ["PatchFleet"], because: "the delivery of logs and X-Ray know no resources" },
+  "ec2:DescribeInstances,ec2:DescribeReplaceRootVolumeTasks,logs:CreateLogDelivery,logs:DeleteLogDelivery,logs:DescribeLogGroups,logs:DescribeResourcePolicies,logs:GetLogDelivery,logs:ListLogDeliveries,logs:PutResourcePolicy,logs:UpdateLogDelivery,ssm:DescribeInstanceInformation,xray:GetSamplingRules,xray:GetSamplingTargets,xray:PutTelemetryRecords,xray:PutTraceSegments on *":
+    { by: ["PatchBatch"], because: "the same, and calls of EC2 and Systems Manager that only read" },
+  "ec2:CreateSnapshots on ec2 instance/*": { by: ["PatchBatch"], because: HOSTS },
+  "ec2:CreateSnapshots on ec2 volume/*": {
+    by: ["PatchBatch"],
+    because: "the instance says which volumes; its tag is asked for",
+  },
+  "ec2:CreateSnapshots on any snapshot/*": { by: ["PatchBatch"], because: OURS },
+  "ec2:CreateTags on any snapshot/*": { by: ["PatchBatch"], because: "only while it is made, by the condition" },
+  "ec2:CreateReplaceRootVolumeTask on ec2 instance/*": { by: ["PatchBatch"], because: HOSTS },
+  "ec2:CreateReplaceRootVolumeTask on ec2 volume/*": {
+    by: ["PatchBatch"],
+    because: "EC2 makes the volume; the instance's tag is asked for",
+  },
+  "ec2:CreateReplaceRootVolumeTask on ec2 replace-root-volume-task/*": {
+    by: ["PatchBatch"],
+    because: "it has no name before it is made",
+  },
+  "ec2:CreateReplaceRootVolumeTask on any snapshot/*": { by: ["PatchBatch"], because: OURS },
   "lambda:InvokeFunction on function dispatch:*": { by: ["PatchBatch"], because: VERSIONS },
   "lambda:InvokeFunction on function askapproval:*": { by: ["PatchFleet"], because: VERSIONS },
   "lambda:InvokeFunction on function gate:*": { by: ["PatchFleet"], because: VERSIONS },
@@ -128,7 +148,7 @@ const LEFT: Readonly<Record<string, { readonly by: readonly string[]; readonly b
   },
 };
 
-const stack = synthesised({ slackSecret: "slack" });
+const stack = synthesised({ slackSecret: "slack", rootVolumes: "replace" });
 afterAll(() => stack.remove());
 
 test("every wildcard that is left has its reason, and every reason its wildcard", () => {
@@ -190,6 +210,7 @@ function textOf(value: unknown): string {
     .replace(/^<DecisionsBucket\w+\.Arn>/, "decisions")
     .replace(/^<DataAccessLogs\w+\.Arn>/, "access logs")
     .replace(/^<Functions([a-z]+)\w{8}\.Arn>/, "function $1")
+    .replace(/^arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot\/\*/, "any snapshot/*")
     .replace(/^arn:<AWS::Partition>:(ec2|ssm|resource-groups):<AWS::Region>:<AWS::AccountId>:/, "$1 ")
     .replace(/^arn:<AWS::Partition>:\w+:<AWS::Region>:<AWS::AccountId>:/, "")
     .replace(/execution:.*"Workflows(PatchFleet|PatchBatch)\w+"\}\]\}\]\}/, "execution of $1");

@@ -66,7 +66,13 @@ const answered = () => {
   });
   return answers;
 };
-const PROCEED = { verdict: "proceed", instanceIds: ITEM.instanceIds, toRollBack: ["i-00000004"], waiting: [] };
+const PROCEED = {
+  verdict: "proceed",
+  instanceIds: ITEM.instanceIds,
+  toRollBack: ["i-00000004"],
+  waiting: [],
+  lost: [],
+};
 /** The token as it is parked. */
 const parkedAs = (taskToken: string) => ({
   taskToken,
@@ -197,7 +203,7 @@ test("when no host is left, nothing is sent, nobody waits, and all are undeliver
 
   const toRollBack = ["i-00000004", ...ITEM.instanceIds];
   expect(answers).toEqual([
-    { taskToken: "token", output: { verdict: "nobodyLeft", instanceIds: [], toRollBack, waiting: [] } },
+    { taskToken: "token", output: { verdict: "nobodyLeft", instanceIds: [], toRollBack, waiting: [], lost: [] } },
   ]);
   expect(wire.json(SENT_KEY)).toMatchObject({
     commandId: null,

@@ -3,7 +3,12 @@ import type { StepResult } from "../../contract/envelope.ts";
 import { encodeResult } from "../../contract/frame.ts";
 import { REQUEST_PARAMETER } from "../../contract/names.ts";
 import { decodeRequest, type HostRequest } from "../../contract/request.ts";
-import type { CommandName, StepName } from "../../contract/steps.ts";
+import {
+  type CommandName,
+  ROLLBACK_AFTER_REPLACEMENT,
+  ROLLBACK_AFTER_TRIAL,
+  type StepName,
+} from "../../contract/steps.ts";
 import { ended, isAbsent, MISBEHAVIOURS, type Misbehaviour, misbehaved, type PluginSeen } from "./misbehaviour.ts";
 import { type Said, said } from "./results.ts";
 import { type Wire, WireError } from "./wire.ts";
@@ -14,6 +19,9 @@ export interface FakeHost {
   readonly name: string;
   readonly says?: Partial<Record<StepName, Said | Misbehaviour>>;
   readonly online?: boolean;
+  /** What it says to its rollback once its trial is over, and once its root volume was replaced. @default as before */
+  readonly afterTrial?: Said | Misbehaviour;
+  readonly restored?: Said | Misbehaviour;
   /** Availability Zone, as its Auto Scaling group knows it. */
   readonly zone?: string;
   /** Key of its report of a step, as it would have put it into the bucket. */
@@ -113,7 +121,9 @@ export class FakeHosts {
     const [text = ""] = (input.Parameters as Record<string, string[]>)[REQUEST_PARAMETER] ?? [];
     const request = decodeRequest(text);
     const name = String(input.DocumentName).replace(/^.*-/, "").toLowerCase() as CommandName;
-    const says = ids.flatMap((id) => request.steps.map((step) => ({ id, what: this.#says(id, step) })));
+    const says = ids.flatMap((id) =>
+      request.steps.map((step) => ({ id, what: this.#says(id, step, request.attempt) })),
+    );
     for (const id of ids) if (this.#absent.get(id) !== "gone") this.#absent.delete(id);
     for (const { id, what } of says) if (isAbsent(what)) this.#absent.set(id, what);
     const absences = ids.map((id) => this.#absent.get(id));
@@ -133,7 +143,7 @@ export class FakeHosts {
     let status = "Success";
     let reached = true;
     for (const step of steps) {
-      const what = this.#says(InstanceId, step);
+      const what = this.#says(InstanceId, step, attempt);
       const over = { instanceId: InstanceId, runId, attempt, dryRun };
       const plugin = reached ? this.#step(step, what, over) : ended(step, "", 0);
       if (plugin === null) return { InstanceId, Status: "InProgress", StatusDetails: "InProgress", CommandPlugins: [] };
@@ -158,8 +168,10 @@ export class FakeHosts {
     return "data" in result ? { ...result, data: { ...result.data, ...host?.data?.[step] } } : result;
   }
 
-  #says(instanceId: string, step: StepName) {
-    return this.#hosts.find((host) => host.instanceId === instanceId)?.says?.[step] ?? defaultOf(step);
+  #says(instanceId: string, step: StepName, attempt: number) {
+    const host = this.#hosts.find((one) => one.instanceId === instanceId);
+    const later = { [ROLLBACK_AFTER_TRIAL]: host?.afterTrial, [ROLLBACK_AFTER_REPLACEMENT]: host?.restored }[attempt];
+    return (step === "rollback" ? later : undefined) ?? host?.says?.[step] ?? defaultOf(step);
   }
 
   #zones(): string {

@@ -55,6 +55,8 @@ export interface FleetScenario {
   /** Objects that lie there already. */
   readonly objects?: Readonly<Record<string, unknown>>;
   readonly before?: (name: string, payload: Readonly<Record<string, unknown>>) => void;
+  /** What EC2 answers the state machines, by action. What it throws is EC2's error. */
+  readonly ec2?: (action: string, args: Readonly<Record<string, unknown>>) => unknown;
   /** Called when everything stands, before the run begins: what a service refuses, and when. */
   readonly arrange?: (wire: Wire) => void;
 }
@@ -134,7 +136,11 @@ export async function runFleet(stack: Synthesised, scenario: FleetScenario): Pro
           return call(name, payload);
         });
       },
-      sdk: async (_service, _action, args) => ({ Body: wire.objects.get((args as { Key: string }).Key) }),
+      sdk: async (service, action, args) => {
+        if (service === "s3") return { Body: wire.objects.get((args as { Key: string }).Key) };
+        if (scenario.ec2 === undefined) throw new Error(`nobody answers ${service}:${action} here`);
+        return scenario.ec2(action, args as Record<string, unknown>);
+      },
     },
     { region: "eu-west-1" },
   );
@@ -245,6 +251,7 @@ export const SETTINGS: FleetSettings = {
   decisionsBucket: "decisions",
   batchesAtOnce: 20,
   waitSliceSeconds: 60,
+  restoreSeconds: 0,
 };
 
 function environment(url: string): Record<string, string> {

@@ -61,8 +61,8 @@ export const TAMPERED: readonly SamplePackage[] = SAMPLE_PACKAGES.map((one) =>
 
 function latest(one: SamplePackage): SamplePackage {
   const later = (text: string) => text.replaceAll(NEW, LATEST);
-  const laterValues = <T extends object>(values: T) =>
-    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, later(String(value))])) as T;
+  const laterValues = (values: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, later(value)]));
   return {
     ...one,
     version: LATEST,

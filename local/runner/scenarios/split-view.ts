@@ -20,7 +20,7 @@ export const splitView: Scenario = {
   hosts: (options) =>
     plainHosts(options, "unchanged").map((host) => (host.name === VICTIM ? { ...host, mirror: MIRROR } : host)),
   outcome: () => "stopped",
-  play: async ({ start, publish, tell, metricSum }) => {
+  play: async ({ start, publish, tell, metricSum, hostLog }) => {
     const run = start({ waves: { ...STORY_WAVES, bakeSeconds: 5 } });
     await run.entered("Bake");
     await publish(TAMPERED, MIRROR);
@@ -28,7 +28,15 @@ export const splitView: Scenario = {
     const report = await run.ended;
     const raised = await metricSum(METRICS.security, METRICS.securityViolations);
     tell(`the metric of the alarm SecurityViolation stands at ${raised}`);
-    return { runs: [report], problems: [...problemsOf(report), ...(raised > 0 ? [] : ["no alarm was raised"])] };
+    const marked = hostLog(VICTIM).includes("SÉCURITÉ COMPROMISE: splitView");
+    return {
+      runs: [report],
+      problems: [
+        ...problemsOf(report),
+        ...(marked ? [] : [`the log of ${VICTIM} does not say SÉCURITÉ COMPROMISE: splitView`]),
+        ...(raised > 0 ? [] : ["no alarm was raised"]),
+      ],
+    };
   },
 };
 

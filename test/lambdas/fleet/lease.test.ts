@@ -41,7 +41,13 @@ test("only its holder lets go of a lease", () => {
 });
 
 test("a lease outlasts the longest phase of the largest wave, and grows with its rounds", () => {
-  const sending = { maxConcurrency: "50%", deliverySeconds: 600, slackSeconds: 60, lookSeconds: 300 };
+  const sending = {
+    maxConcurrency: "50%",
+    deliverySeconds: 600,
+    slackSeconds: 60,
+    lookSeconds: 300,
+    restoreSeconds: 0,
+  };
   const of = (batchesAtOnce: number, waves = SNAPSHOT.waves) =>
     leaseSeconds({ waves, wavePolicy: { ...SNAPSHOT.wavePolicy, bakeSeconds: 0 } }, { ...sending, batchesAtOnce });
   const large = [{ index: 0, name: "canary", batches: Array(4).fill(Array(50).fill("i-00000001")) }];

@@ -59,11 +59,29 @@ test("hosts to roll back gather over the steps, each once", () => {
     instanceIds: ["i-0000000a"],
     toRollBack: ["i-0000000c", "i-0000000d", "i-0000000b"],
     waiting: [],
+    lost: [],
   });
   expect(partition(results.slice(1), [])).toEqual({
     verdict: "nobodyLeft",
     instanceIds: [],
     toRollBack: ["i-0000000b", "i-0000000c"],
     waiting: [],
+    lost: [],
   });
+});
+
+test.each([
+  ["noAnswer", true],
+  ["undeliverable", true],
+  ["notPickedUp", true],
+  // Whatever it said, it is alive.
+  ["resultUnreadable", false],
+  ["stepKilled", false],
+  ["rollbackIncomplete", false],
+  ["hostGone", false],
+] as const)("a host whose rollback came to %s may never answer again: %s", (code, isLost) => {
+  expect(partition([said("rollback", code, { instanceId: "i-0000000a" })], []).lost).toEqual(
+    isLost ? ["i-0000000a"] : [],
+  );
+  expect(partition([said("install", code, { instanceId: "i-0000000a" })], []).lost).toEqual([]);
 });
