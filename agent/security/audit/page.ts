@@ -96,7 +96,11 @@ function checksSection(checks: readonly CheckOutcome[]): Html {
   return html`<h2>Checks</h2><table><thead><tr><th>Check</th><th>Outcome</th><th class="n">Time</th></tr></thead><tbody>
 ${sorted.map(({ title, status, reason, durationMs }) => {
   const [tone, word] = STATUS[status];
-  return html`<tr><th>${title}${reason === null ? NOTHING : html`<br><span class="soft">${reason}</span>`}</th><td><span class="mark ${tone}">${word}</span></td><td class="n" data-label="Time">${durationMs} ms</td></tr>
+  return html`<tr><th>${title}${reason === null ? NOTHING : html`<br><span class="soft">${reason}</span>`}</th><td><span class="mark ${tone}">${word}</span></td><td class="n" data-label="Time">${lasted(durationMs)}</td></tr>
 `;
 })}</tbody></table>`;
+}
+
+function lasted(ms: number): string {
+  return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
