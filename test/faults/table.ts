@@ -220,8 +220,12 @@ export const FAULTS: readonly Fault[] = [
   {
     number: 19,
     fault: "the host does not come back from its reboot, or nobody reaches it afterwards",
-    expected: "said to have failed; goes back by itself when it boots",
+    expected: "said to have failed; goes back by itself when it boots; where that was asked for, its root volume is replaced",
     provenBy: {
+      "lambdas/root-volumes.test.ts": [
+        "a host that does not come back gets its root volume back",
+        "a host that comes back by itself when its trial ends",
+      ],
       "lambdas/fleet/invocation.test.ts": ["a host that does not come back from its reboot"],
       "lambdas/misbehaving-hosts.test.ts": [
         "while it is changed or on trial > a host that is stuck in its reboot",
