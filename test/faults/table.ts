@@ -220,7 +220,8 @@ export const FAULTS: readonly Fault[] = [
   {
     number: 19,
     fault: "the host does not come back from its reboot, or nobody reaches it afterwards",
-    expected: "said to have failed; goes back by itself when it boots; where that was asked for, its root volume is replaced",
+    expected:
+      "said to have failed; goes back by itself when it boots; where that was asked for, its root volume is replaced",
     provenBy: {
       "lambdas/root-volumes.test.ts": [
         "a host that does not come back gets its root volume back",
