@@ -1,5 +1,5 @@
 import validate from "asl-validator";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { definitionOf, synthesised } from "./assembly.ts";
 
 interface State {
@@ -46,6 +46,24 @@ describe.each(["PatchFleet", "PatchBatch"])("%s", (name) => {
     expect(uncaught.map(([id]) => id)).toEqual([]);
   });
 });
+
+test.each(["snapshot", "replace"])(
+  "with root volumes to %s the batch is valid too, and no task is without a way on",
+  (rootVolumes) => {
+    const other = synthesised({ rootVolumes });
+    onTestFinished(() => other.remove());
+    const batch = other
+      .ofType("AWS::StepFunctions::StateMachine")
+      .find(([, { Properties }]) => lastName(Properties.StateMachineName) === "PatchBatch");
+    const definition = definitionOf((batch as NonNullable<typeof batch>)[1]);
+
+    const result = validate(definition);
+
+    expect({ errors: result.errorsText("\n"), valid: result.isValid }).toEqual({ errors: "", valid: true });
+    const states = Object.entries(definition.States as States);
+    expect(states.filter(([, { Type, Catch }]) => /Task|Map/.test(Type) && Catch === undefined)).toEqual([]);
+  },
+);
 
 test.each([
   ["Prepare", undefined, "BatchBroken"],

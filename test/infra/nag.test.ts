@@ -7,16 +7,19 @@ import { AwsSolutionsChecks } from "cdk-nag";
 import { expect, onTestFinished, test } from "vitest";
 import { buildApp } from "../../infra/synthesise.ts";
 
-function checkedApp(): App {
+function checkedApp(config?: unknown): App {
   const outdir = mkdtempSync(join(tmpdir(), "autopatch-nag-"));
   onTestFinished(() => rmSync(outdir, { recursive: true, force: true }));
-  const app = buildApp({ outdir });
+  const app = buildApp({ outdir, config });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;
 }
 
-test("the stack passes AwsSolutions: every exception is argued where it stands", () => {
-  const assembly = checkedApp().synth();
+test.each([
+  ["as it is", undefined],
+  ["with root volumes that are given back", { rootVolumes: "replace" }],
+])("the stack %s passes AwsSolutions: every exception is argued where it stands", (_how, config) => {
+  const assembly = checkedApp(config).synth();
 
   expect(assembly.stacks.map(({ stackName }) => stackName)).toEqual(["AutoPatch"]);
 });
