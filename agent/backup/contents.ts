@@ -54,6 +54,7 @@ export async function packContents(
     paths: toPack,
     full: full(BACKUP_FILES.pack),
     doubtful: new Set(doubtful.keys()),
+    sizeOf: (path) => stat(path).size,
     isKept: (one) => {
       const known = doubtful.get(one.path);
       if (known === undefined || !sameRecord(known, entryOf(stat(one.path), one, 0))) return false;

@@ -49,6 +49,8 @@ export interface PackOrder {
   readonly doubtful: ReadonlySet<string>;
   /** Whether a doubtful path is there already, and need not be packed. */
   isKept(archived: Archived): boolean;
+  /** Bytes of a path's content when it was looked at. */
+  sizeOf(path: string): number;
 }
 
 export interface Packed {
@@ -64,6 +66,7 @@ export interface Packed {
  */
 export async function packPaths(machine: Machine, order: PackOrder): Promise<Packed> {
   const archived = new Map<string, Archived>();
+  const kept = await keptLarge(machine, order, archived);
   let writer: PackWriter | null = null;
   let held: { readonly path: string; readonly pieces: Buffer[] } | null = null;
   const write = (path: string, pieces: readonly Buffer[]) => {
@@ -88,7 +91,8 @@ export async function packPaths(machine: Machine, order: PackOrder): Promise<Pac
   });
   const open = () => writer as PackWriter | null;
   try {
-    await packTar(machine, order.paths, (chunk) => {
+    const paths = kept.size === 0 ? order.paths : order.paths.filter((path) => !kept.has(path));
+    await packTar(machine, paths, (chunk) => {
       reader.push(chunk);
       return open()?.busy();
     });
@@ -98,4 +102,28 @@ export async function packPaths(machine: Machine, order: PackOrder): Promise<Pac
     throw error;
   }
   return { archived, pack: (await open()?.close()) ?? null };
+}
+
+/**
+ * Doubtful paths that are too large to wait in memory are read once by themselves: what turns out to be there already would else be stored a
+ * second time. @returns those that are there
+ */
+async function keptLarge(
+  machine: Machine,
+  order: PackOrder,
+  archived: Map<string, Archived>,
+): Promise<ReadonlySet<string>> {
+  const large = order.paths.filter((path) => order.doubtful.has(path) && order.sizeOf(path) > HELD);
+  const kept = new Set<string>();
+  if (large.length === 0) return kept;
+  const reader = new HashingReader({
+    end: (one) => {
+      if (!order.isKept(one)) return;
+      kept.add(one.path);
+      archived.set(one.path, one);
+    },
+  });
+  await packTar(machine, large, (chunk) => reader.push(chunk));
+  reader.close();
+  return kept;
 }

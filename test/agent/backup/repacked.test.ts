@@ -35,7 +35,7 @@ async function done(host: AgentHost, step: StepName) {
   return host.report(step);
 }
 
-test("a previous .deb that no source has any more is made again from what is installed, marked so, and is a way back", {
+test("a previous .deb that no source offers is made again from what is installed, marked so, and is a way back", {
   timeout: 300_000,
 }, async () => {
   const host = await bench.host({ sources: ["debian"] });
