@@ -29,8 +29,6 @@ export interface FleetRun {
   /** Ways between states that the executions of each machine took. */
   readonly reached: Reached;
   readonly wire: Wire;
-  /** Every pair of states that PatchFleet went between, and those its batches' Map entered: `A -> B`. */
-  readonly ways: readonly string[];
 }
 
 /** What an operator can do while a run goes on. */
@@ -55,6 +53,8 @@ export interface FleetScenario {
   /** Objects that lie there already. */
   readonly objects?: Readonly<Record<string, unknown>>;
   readonly before?: (name: string, payload: Readonly<Record<string, unknown>>) => void;
+  /** Milliseconds that a second of the state machines lasts. @default 10 */
+  readonly secondMs?: number;
   /** What EC2 answers the state machines, by action. What it throws is EC2's error. */
   readonly ec2?: (action: string, args: Readonly<Record<string, unknown>>) => unknown;
   /** Called when everything stands, before the run begins: what a service refuses, and when. */
@@ -83,8 +83,8 @@ export async function openWire(attempts?: number): Promise<() => Promise<void>> 
   return () => wire.close();
 }
 
-/** A second of the state machines lasts so many milliseconds here. */
-const SECOND = 10;
+/** As most scenarios have it. */
+const SECOND_MS = 10;
 const PLACE = "eu-west-1:111122223333";
 export const FLEET_LOCK_KEY = `arn:aws:kms:${PLACE}:key/00000000-0000-4000-8000-000000000000`;
 const machineArn = (name: string) => `arn:aws:states:${PLACE}:stateMachine:AutoPatch-${name}`;
@@ -96,7 +96,7 @@ export async function runFleet(stack: Synthesised, scenario: FleetScenario): Pro
   const name = scenario.name ?? "run-1";
   const restore = { ...process.env };
   Object.assign(process.env, scenario.settings);
-  const events = scenario.events ?? "once";
+  const { events = "once", secondMs = SECOND_MS } = scenario;
   const lastsMs = events === "early" ? 0 : STEP_LASTS;
   const hosts = new FakeHosts(scenario.hosts, wire, lastsMs, async (commandId) => {
     const event = { detail: { "command-id": commandId, status: "Success" } };
@@ -127,7 +127,7 @@ export async function runFleet(stack: Synthesised, scenario: FleetScenario): Pro
   };
   const machines = new StateMachines(
     {
-      clock: { now: () => new Date(), sleep: (ms, signal) => delay((ms / 1000) * SECOND, undefined, { signal }) },
+      clock: { now: () => new Date(), sleep: (ms, signal) => delay((ms / 1000) * secondMs, undefined, { signal }) },
       random: { fraction: () => 0.5, uuid: () => crypto.randomUUID() },
       invoke: async (arn, payload) => {
         const name = arn.slice(arn.lastIndexOf(":") + 1);
@@ -157,7 +157,10 @@ export async function runFleet(stack: Synthesised, scenario: FleetScenario): Pro
   const reached = new Reached();
   machines.onHistory((notice) => reached.note(notice));
   scenario.arrange?.(wire);
-  const ways = followWays(machines, (state) => scenario.entered?.(state, operator));
+  machines.onHistory(({ stateMachineArn, event }) => {
+    const state = (event.stateEnteredEventDetails as { name?: string } | undefined)?.name;
+    if (state !== undefined && stateMachineArn.endsWith("PatchFleet")) void scenario.entered?.(state, operator);
+  });
   const { executionArn } = machines.startExecution({
     stateMachineArn: machineArn("PatchFleet"),
     name,
@@ -182,7 +185,6 @@ export async function runFleet(stack: Synthesised, scenario: FleetScenario): Pro
     ),
     reached,
     wire,
-    ways: [...ways],
   };
 }
 
@@ -192,21 +194,6 @@ async function deliver(event: unknown): Promise<void> {
     const answer = await answerOf(() => call("on-event", event));
     if (!("functionError" in answer)) return;
   }
-}
-
-/** Follows every execution of PatchFleet from state to state. */
-function followWays(machines: StateMachines, entered: (state: string) => unknown): Set<string> {
-  const ways = new Set<string>();
-  const last = new Map<string, string>();
-  machines.onHistory(({ executionArn, stateMachineArn, event }) => {
-    if (!stateMachineArn.includes("PatchFleet")) return;
-    const state = (event.stateEnteredEventDetails as { name?: string } | undefined)?.name;
-    if (state === undefined) return;
-    ways.add(`${last.get(executionArn) ?? "start"} -> ${state}`);
-    last.set(executionArn, state);
-    if (stateMachineArn.endsWith("PatchFleet")) void entered(state);
-  });
-  return ways;
 }
 
 async function call(name: string, payload: unknown): Promise<unknown> {
