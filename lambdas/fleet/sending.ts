@@ -4,6 +4,7 @@ import { documentName } from "../../contract/names.ts";
 import type { HostRequest } from "../../contract/request.ts";
 import type { RunTerms } from "../../contract/run.ts";
 import { COMMANDS, type CommandName, commandSeconds } from "../../contract/steps.ts";
+import { turnsOf } from "./estimate.ts";
 
 /** One SendCommand, but for the hosts that turn out to be unreachable. */
 export interface Sending {
@@ -44,7 +45,7 @@ export function planSending(
   const seconds = commandSeconds(command);
   const maxConcurrency = SHARED.has(command) ? sending.maxConcurrency : "100%";
   // The delivery time-out runs from the sending, also for hosts whose turn comes only after others have ended.
-  const turns = Math.ceil(instanceIds.length / atOnce(maxConcurrency, instanceIds.length));
+  const turns = turnsOf(instanceIds.length, maxConcurrency);
   const deliverySeconds = sending.deliverySeconds + (turns - 1) * seconds;
   const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
   return {
@@ -68,10 +69,4 @@ export function planSending(
       ...(command === "prepare" ? fleetLock : {}),
     },
   };
-}
-
-/** Hosts that work at the same time; SSM takes at least one, and rounds a share down at worst. */
-function atOnce(maxConcurrency: string, hosts: number): number {
-  const value = Number.parseInt(maxConcurrency, 10);
-  return Math.max(1, maxConcurrency.endsWith("%") ? Math.floor((hosts * value) / 100) : Math.min(value, hosts));
 }

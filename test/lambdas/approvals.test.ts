@@ -1,22 +1,11 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { DEFAULT_APPROVAL } from "../../contract/gates.ts";
-import { synthesised } from "../infra/assembly.ts";
 import { ALICE, BAKED, BOB, digestsAsked, FIRST, host, NGINX, PROD, reported } from "./deciding.ts";
-import { type FleetRun, type FleetScenario, openWire, runFleet } from "./run-fleet.ts";
+import { type FleetRun, type FleetScenario, runFleet } from "./run-fleet.ts";
+import { standing } from "./standing.ts";
 
 /** What people say between a wave's preparation and its change. */
-const stack = synthesised({ waitSliceSeconds: 60 });
-let close: () => Promise<void>;
-beforeAll(async () => {
-  close = await openWire();
-  vi.spyOn(console, "log").mockReturnValue();
-});
-afterAll(async () => {
-  await close();
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-  stack.remove();
-});
+const stack = standing();
 const run = (scenario: FleetScenario) => runFleet(stack, scenario);
 const outcomes = ({ report }: FleetRun) => report?.hosts.map(({ outcome }) => outcome);
 const digestOf = () => digestsAsked()[0] ?? "";

@@ -1,23 +1,12 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { KEYS } from "../../contract/names.ts";
-import { synthesised } from "../infra/assembly.ts";
 import { ALICE, BAKED, BOB, gates, host, NGINX, opensLater, PROD, reported, three } from "./deciding.ts";
-import { type FleetRun, type FleetScenario, openWire, runFleet, wire } from "./run-fleet.ts";
+import { type FleetRun, type FleetScenario, runFleet, wire } from "./run-fleet.ts";
+import { standing } from "./standing.ts";
 import { WireError } from "./wire.ts";
 
 /** Borders of a run: before each phase, and between runs. */
-const stack = synthesised({ waitSliceSeconds: 60 });
-let close: () => Promise<void>;
-beforeAll(async () => {
-  close = await openWire();
-  vi.spyOn(console, "log").mockReturnValue();
-});
-afterAll(async () => {
-  await close();
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-  stack.remove();
-});
+const stack = standing();
 const run = (scenario: FleetScenario) => runFleet(stack, scenario);
 const outcomes = ({ report }: FleetRun) => report?.hosts.map(({ outcome }) => outcome);
 

@@ -1,23 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { FAILURES, type FailureCode } from "../../contract/failures.ts";
 import type { HostOutcome } from "../../contract/run.ts";
 import type { CommandName, StepName } from "../../contract/steps.ts";
-import { synthesised } from "../infra/assembly.ts";
 import type { FakeHost } from "./hosts.ts";
-import { type FleetScenario, openWire, runFleet } from "./run-fleet.ts";
+import { type FleetScenario, runFleet } from "./run-fleet.ts";
+import { standing } from "./standing.ts";
 
-const stack = synthesised({ waitSliceSeconds: 60 });
-let close: () => Promise<void>;
-beforeAll(async () => {
-  close = await openWire();
-  vi.spyOn(console, "log").mockReturnValue();
-});
-afterEach(() => vi.useRealTimers());
-afterAll(async () => {
-  await close();
-  vi.restoreAllMocks();
-  stack.remove();
-});
+const stack = standing();
 
 type Says = NonNullable<FakeHost["says"]>;
 const host = (n: number, says: Says = {}): FakeHost => ({ instanceId: `i-0000000${n}`, name: `web-0${n}`, says });

@@ -1,23 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { REQUEST_PARAMETER } from "../../contract/names.ts";
 import { decodeRequest } from "../../contract/request.ts";
 import type { StepName } from "../../contract/steps.ts";
-import { synthesised } from "../infra/assembly.ts";
 import type { FakeHost } from "./hosts.ts";
-import { type FleetScenario, openWire, runFleet } from "./run-fleet.ts";
+import { type FleetScenario, runFleet } from "./run-fleet.ts";
+import { standing } from "./standing.ts";
 import { type Wire, WireError } from "./wire.ts";
 
-const stack = synthesised({ waitSliceSeconds: 60 });
-let close: () => Promise<void>;
-beforeAll(async () => {
-  close = await openWire(1);
-  vi.spyOn(console, "log").mockReturnValue();
-});
-afterAll(async () => {
-  await close();
-  vi.restoreAllMocks();
-  stack.remove();
-});
+const stack = standing({}, 1);
 
 const five: readonly FakeHost[] = [1, 2, 3, 4, 5].map((n) => ({ instanceId: `i-0000000${n}`, name: `web-0${n}` }));
 const CANARY = ["prepare 1", "apply 1", "commit 1", "check 1"];

@@ -1,20 +1,11 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { definitionOf, synthesised } from "../infra/assembly.ts";
+import { expect, test } from "vitest";
+import { definitionOf } from "../infra/assembly.ts";
 import type { FakeHost } from "./hosts.ts";
 import { waysOf } from "./reached.ts";
-import { type FleetScenario, openWire, runFleet } from "./run-fleet.ts";
+import { type FleetScenario, runFleet } from "./run-fleet.ts";
+import { standing } from "./standing.ts";
 
-const stack = synthesised({ waitSliceSeconds: 60 });
-let close: () => Promise<void>;
-beforeAll(async () => {
-  close = await openWire();
-  vi.spyOn(console, "log").mockReturnValue();
-});
-afterAll(async () => {
-  await close();
-  vi.restoreAllMocks();
-  stack.remove();
-});
+const stack = standing();
 
 const hosts = (says: FakeHost["says"] = {}, count = 2): FakeHost[] =>
   Array.from({ length: count }, (_, n) => ({ instanceId: `i-0000000${n + 1}`, name: `web-0${n + 1}`, says }));

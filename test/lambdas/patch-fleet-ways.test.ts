@@ -1,22 +1,13 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { KEYS } from "../../contract/names.ts";
 import { ROLLBACK_ATTEMPTS } from "../../contract/steps.ts";
-import { definitionOf, synthesised } from "../infra/assembly.ts";
+import { definitionOf } from "../infra/assembly.ts";
 import { ALICE, digestsAsked, gates, host, NGINX, opensLater, PROD, reported, three } from "./deciding.ts";
 import { type Sequence, waysOf } from "./reached.ts";
-import { type FleetScenario, openWire, runFleet, wire } from "./run-fleet.ts";
+import { type FleetScenario, runFleet, wire } from "./run-fleet.ts";
+import { standing } from "./standing.ts";
 
-const stack = synthesised({ waitSliceSeconds: 60 });
-let close: () => Promise<void>;
-beforeAll(async () => {
-  close = await openWire();
-  vi.spyOn(console, "log").mockReturnValue();
-});
-afterAll(async () => {
-  await close();
-  vi.restoreAllMocks();
-  stack.remove();
-});
+const stack = standing();
 
 /** Ways that any scenario has gone. What comes of each is looked at elsewhere. */
 const gone = new Set<string>();

@@ -1,20 +1,9 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { synthesised } from "../infra/assembly.ts";
+import { expect, test, vi } from "vitest";
 import type { FakeHost } from "./hosts.ts";
-import { type Events, openWire, runFleet } from "./run-fleet.ts";
+import { type Events, runFleet } from "./run-fleet.ts";
+import { standing } from "./standing.ts";
 
-const stack = synthesised({ waitSliceSeconds: 60 });
-let close: () => Promise<void>;
-beforeAll(async () => {
-  close = await openWire();
-  vi.spyOn(console, "log").mockReturnValue();
-});
-afterAll(async () => {
-  await close();
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-  stack.remove();
-});
+const stack = standing();
 
 type Says = FakeHost["says"];
 const host = (n: number, says: Says = {}): FakeHost => ({

@@ -1,22 +1,12 @@
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { SdkError } from "../../local/states/errors.ts";
-import { definitionOf, synthesised } from "../infra/assembly.ts";
+import { definitionOf } from "../infra/assembly.ts";
 import type { FakeHost } from "./hosts.ts";
 import { waysOf } from "./reached.ts";
-import { type FleetRun, type FleetScenario, openWire, runFleet } from "./run-fleet.ts";
+import { type FleetRun, type FleetScenario, runFleet } from "./run-fleet.ts";
+import { standing } from "./standing.ts";
 
-const stack = synthesised({ waitSliceSeconds: 60, rootVolumes: "replace", policy: { trialSeconds: 60 } });
-let close: () => Promise<void>;
-beforeAll(async () => {
-  close = await openWire();
-  vi.spyOn(console, "log").mockReturnValue();
-});
-afterEach(() => vi.useRealTimers());
-afterAll(async () => {
-  await close();
-  vi.restoreAllMocks();
-  stack.remove();
-});
+const stack = standing({ rootVolumes: "replace", policy: { trialSeconds: 60 } });
 
 const reached = new Set<string>();
 const host = (n: number, over: Partial<FakeHost> = {}): FakeHost => ({
