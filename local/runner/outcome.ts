@@ -25,6 +25,8 @@ export function installedVersions(fingerprint: Fingerprint): Map<string, string>
 /** A host of the run as reported, with what was seen from outside beside it. */
 export interface SeenHost extends HostReport {
   readonly role: string;
+  /** Name of its wave in the run that it was part of last. */
+  readonly waveName: string;
   /** Null for a host that was meant to change. */
   readonly identical: boolean | null;
   readonly comparison: {
@@ -46,8 +48,8 @@ const KEPT_DIFFERENCES = 50;
 export function seeHost(
   report: HostReport,
   seen: OutsideView,
-  /** What the host is there for, and how it may end. */
-  story: { readonly role: string; readonly expected: readonly HostReport["outcome"][] },
+  /** What the host is there for, in which wave it went, and how it may end. */
+  story: Pick<SeenHost, "role" | "waveName"> & { readonly expected: readonly HostReport["outcome"][] },
 ): SeenHost {
   const { comparison, installed, lostEdits } = seen;
   const unchanged = report.outcome !== "committed";
@@ -64,6 +66,7 @@ export function seeHost(
   return {
     ...report,
     role: story.role,
+    waveName: story.waveName,
     identical: unchanged ? comparison.identical : null,
     comparison: {
       compared: comparison.compared,

@@ -113,7 +113,8 @@ async function lookAtHosts(stage: Stage, runs: readonly RunReport[]): Promise<Se
       installed: installedVersions(after),
       lostEdits: lostEdits(staged, after),
     };
-    return [seeHost(reported, view, { role, expected: last.dryRun ? ["planned"] : expected })];
+    const waveName = last.waves.find(({ index }) => index === reported.wave)?.name ?? String(reported.wave);
+    return [seeHost(reported, view, { role, waveName, expected: last.dryRun ? ["planned"] : expected })];
   });
   return (await Promise.all(seen)).flat();
 }
@@ -162,7 +163,7 @@ function summary(report: LocalReport, columns: number): string {
     ...report.runsBefore.map(({ runId, sentence }) => `${runId}: ${sentence}`),
     report.sentence,
     "",
-    hostTable(report.hosts, waves, columns),
+    hostTable(report.hosts, columns),
     "",
     ...verdicts,
     ...(approvals.length === 0 ? [] : ["", "approvals:", ...approvals]),

@@ -1,10 +1,10 @@
 import type { SeenHost } from "./outcome.ts";
 
 /** The table at the end, one line a host. No line is wider than `columns` unless a name alone is. */
-export function hostTable(hosts: readonly SeenHost[], waveNames: readonly string[], columns: number): string {
+export function hostTable(hosts: readonly SeenHost[], columns: number): string {
   const rows = hosts.map((host) => [
     host.name,
-    waveNames[host.wave] ?? String(host.wave),
+    host.waveName,
     host.outcome,
     String(host.packages.length),
     host.identical === null ? "as planned" : host.identical ? "identical" : "DIFFERS",

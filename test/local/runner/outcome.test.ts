@@ -23,11 +23,11 @@ const changed: OutsideView = {
   installed: new Map([["openssl:amd64", "3.0.17"]]),
   lostEdits: [],
 };
-const committed = { role: "plain", expected: ["committed"] } as const;
-const rolledBack = { role: "failing", expected: ["rolledBack"] } as const;
+const committed = { role: "plain", waveName: "canary", expected: ["committed"] } as const;
+const rolledBack = { role: "failing", waveName: "wave 1", expected: ["rolledBack"] } as const;
 
 test("a committed host whose packages are as reported has no problem", () => {
-  expect(seeHost(report, changed, committed)).toMatchObject({ identical: null, problems: [] });
+  expect(seeHost(report, changed, committed)).toMatchObject({ identical: null, waveName: "canary", problems: [] });
 });
 
 test("a committed host with another version, or with a package that should be gone, is found out", () => {
